@@ -1,0 +1,111 @@
+//! Whose fault it is, and the code that the client sees.
+//!
+//! A caller's mistake carries a code and words for the caller. Everything else keeps its cause chain for
+//! the log and shows the caller a code alone. The conversion to a GraphQL error is in
+//! [`crate::http::response`] and nowhere else.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+
+/// The codes that stand in `extensions.code`.
+pub mod code {
+    /// The document is not GraphQL.
+    pub const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
+    /// The document does not fit the schema, or a variable does not fit its type.
+    pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
+    /// The HTTP request holds no GraphQL request.
+    pub const BAD_REQUEST: &str = "BAD_REQUEST";
+    /// An argument's value is of the right type and still makes no sense.
+    pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// A cursor is malformed, or from a list with another order, filter or parent.
+    pub const INVALID_CURSOR: &str = "INVALID_CURSOR";
+    /// `first` or `last` is out of range, or both are given.
+    pub const INVALID_PAGE: &str = "INVALID_PAGE";
+    /// A global id is malformed.
+    pub const INVALID_ID: &str = "INVALID_ID";
+    /// A decimal is not one, or has too many digits.
+    pub const INVALID_DECIMAL: &str = "INVALID_DECIMAL";
+    /// A date or a time is malformed or does not exist.
+    pub const INVALID_DATE: &str = "INVALID_DATE";
+    /// No such ISO 4217 code.
+    pub const UNKNOWN_CURRENCY: &str = "UNKNOWN_CURRENCY";
+    /// A commodity code is malformed.
+    pub const INVALID_HS_CODE: &str = "INVALID_HS_CODE";
+    /// Something failed here. The request id leads to the log.
+    pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
+    /// The database did not answer. Try again later.
+    pub const UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
+}
+
+/// A failure, and whose fault it is.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller asked for what cannot be.
+    #[error("{message}")]
+    Caller {
+        /// One of [`code`].
+        code: &'static str,
+        /// Words for the caller.
+        message: String,
+    },
+    /// The database did not answer.
+    #[error("the database did not answer")]
+    Unavailable(#[source] Arc<dyn StdError + Send + Sync>),
+    /// A fault of this program or of its data.
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn StdError + Send + Sync>),
+}
+
+/// A result that fails with [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The caller's mistake.
+    pub fn caller(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Caller { code, message: message.into() }
+    }
+
+    /// A fault of this program or of its data.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Internal(Arc::from(cause.into()))
+    }
+
+    /// What the client sees in `extensions.code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Caller { code, .. } => code,
+            Self::Unavailable(_) => code::UNAVAILABLE,
+            Self::Internal(_) => code::INTERNAL,
+        }
+    }
+
+    /// The error and its causes on one line, for a log.
+    pub fn chain(&self) -> String {
+        chain(self)
+    }
+}
+
+/// An error and its causes on one line, each cause once.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let words = next.to_string();
+        // Some libraries repeat their cause in their own words.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = next.source();
+    }
+    text
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        match error {
+            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => Self::Unavailable(Arc::new(error)),
+            _ => Self::Internal(Arc::new(error)),
+        }
+    }
+}

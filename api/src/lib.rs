@@ -1,0 +1,10 @@
+//! Dermaga: a GraphQL API server for payments, installments, commodities and currency rates.
+//!
+//! A request flows one way: [`http`] → [`graphql`] → [`loaders`] → [`store`] → the `entity` crate.
+//! Nothing calls back. What is pure, with no input or output, is in [`domain`].
+
+pub mod clock;
+pub mod domain;
+pub mod error;
+pub mod loaders;
+pub mod store;

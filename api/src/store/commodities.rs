@@ -1,0 +1,211 @@
+//! Commodities.
+
+use std::collections::HashMap;
+
+use entity::commodity::{Column, Entity, Level, Model};
+use sea_orm::sea_query::{Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
+
+use super::keys;
+use super::page::{KeyValue, Page, PageRequest, SortKey};
+use super::payment_filter::{contains, starts_with};
+use super::reader::Reader;
+
+/// The order of a list of commodities: the best match first, then by code.
+pub const MATCH_ORDER: [SortKey; 2] = [
+    SortKey { column: "match_rank", descending: false },
+    SortKey { column: "code", descending: false },
+];
+
+/// Which commodities are wanted. The default wants all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CommodityFilter {
+    /// Directly below this code.
+    pub parent: Option<String>,
+    /// On this level.
+    pub level: Option<Level>,
+    /// Found by these words or by the start of a code.
+    pub search: Option<Search>,
+}
+
+/// What was typed into a search box.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Search {
+    /// The code starts with these digits.
+    Code(String),
+    /// Each of these words, in lower case, stands in a name. Never empty.
+    Words(Vec<String>),
+}
+
+/// How well a commodity fits a search; smaller is better.
+pub type Rank = i64;
+
+/// The code is the one searched, or a name starts with the first word.
+pub const RANK_BEST: Rank = 0;
+/// A word of a name starts with the first word searched.
+pub const RANK_WORD: Rank = 1;
+/// The words stand somewhere in a name, or the code starts with the digits searched.
+pub const RANK_PART: Rank = 2;
+
+/// A commodity with how well it fits.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// The commodity.
+    pub commodity: Model,
+    /// How well it fits; [`RANK_BEST`] where nothing was searched.
+    pub rank: Rank,
+}
+
+impl CommodityFilter {
+    fn condition(&self, backend: DbBackend) -> Condition {
+        let mut condition = Condition::all();
+        if let Some(parent) = &self.parent {
+            condition = condition.add(Column::ParentCode.eq(parent));
+        }
+        if let Some(level) = self.level {
+            condition = condition.add(Column::Level.eq(level));
+        }
+        match &self.search {
+            Some(Search::Code(digits)) => condition = condition.add(starts_with(Expr::col(Column::Code), digits)),
+            Some(Search::Words(words)) => {
+                for word in words {
+                    condition = condition.add(contains(backend, Expr::col(Column::SearchText), word.as_str()));
+                }
+            }
+            None => {}
+        }
+        condition
+    }
+
+    fn rank(&self, backend: DbBackend) -> SimpleExpr {
+        match &self.search {
+            None => Expr::val(RANK_BEST),
+            Some(Search::Code(digits)) => CaseStatement::new()
+                .case(Expr::col(Column::Code).eq(digits), Expr::val(RANK_BEST))
+                .finally(Expr::val(RANK_PART))
+                .into(),
+            Some(Search::Words(words)) => {
+                let first = words.first().map_or("", String::as_str);
+                let text = || Expr::col(Column::SearchText);
+                CaseStatement::new()
+                    // The search text is the English name and, on its own line, the Indonesian one.
+                    .case(
+                        starts_with(text(), first).or(contains(backend, text(), format!("\n{first}"))),
+                        Expr::val(RANK_BEST),
+                    )
+                    .case(contains(backend, text(), format!(" {first}")), Expr::val(RANK_WORD))
+                    .finally(Expr::val(RANK_PART))
+                    .into()
+            }
+        }
+    }
+}
+
+/// Commodities with these codes, in any order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_codes(db: &Reader, codes: &[String]) -> Result<Vec<Model>, DbErr> {
+    let wanted =
+        keys::any_text(db.get_database_backend(), (Entity, Column::Code), codes.iter().map(String::as_str));
+    Entity::all().filter(wanted).all(db).await
+}
+
+#[derive(Debug, FromQueryResult)]
+struct MatchRow {
+    #[sea_orm(nested)]
+    commodity: Model,
+    match_rank: i64,
+}
+
+/// One page of commodities.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) -> Result<Page<Match>, DbErr> {
+    let backend = db.get_database_backend();
+    let ranked = Entity::all()
+        .filter(filter.condition(backend))
+        .expr_as(filter.rank(backend).cast_as(Alias::new("bigint")), "match_rank")
+        .into_query();
+    let mut query = Query::select();
+    query.column(Asterisk).from_subquery(ranked, Alias::new("ranked"));
+    // Without a search the rank is the same for all; leaving it out lets an index give the order.
+    let keys = if filter.search.is_some() { &MATCH_ORDER[..] } else { &MATCH_ORDER[1..] };
+    let request = &PageRequest {
+        after: request.after.clone().map(|position| strip(position, keys)),
+        before: request.before.clone().map(|position| strip(position, keys)),
+        ..request.clone()
+    };
+    query.cond_where(request.condition(keys)).limit(request.fetch_limit());
+    for key in keys {
+        query.order_by(Alias::new(key.column), request.order(key));
+    }
+    let rows = MatchRow::find_by_statement(backend.build(&query)).all(db).await?;
+    let rows = rows.into_iter().map(|row| Match { commodity: row.commodity, rank: row.match_rank }).collect();
+    Ok(request.cut(rows))
+}
+
+/// The last values of a position, as many as there are keys.
+fn strip(mut position: Vec<KeyValue>, keys: &[SortKey]) -> Vec<KeyValue> {
+    position.drain(..position.len().saturating_sub(keys.len()));
+    position
+}
+
+/// How many commodities there are.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count(db: &Reader, filter: &CommodityFilter) -> Result<i64, DbErr> {
+    let count: Option<i64> = Entity::all()
+        .filter(filter.condition(db.get_database_backend()))
+        .select_only()
+        .expr(Expr::cust("count(*)"))
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(count.unwrap_or(0))
+}
+
+/// The same page below each of these codes, in one statement.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn pages_of_parents(
+    db: &Reader,
+    parents: &[String],
+    request: &PageRequest,
+) -> Result<HashMap<String, Page<Model>>, DbErr> {
+    let order = (&MATCH_ORDER[1..], request);
+    super::children::pages(
+        db,
+        Entity::all(),
+        Column::ParentCode,
+        parents,
+        order,
+        (keys::KeyType::Text, |code| code.as_str().into(), |row| row.parent_code.clone().unwrap_or_default()),
+    )
+    .await
+}
+
+/// How many commodities stand directly below each of these codes.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn counts_of_parents(db: &Reader, parents: &[String]) -> Result<HashMap<String, i64>, DbErr> {
+    let wanted = keys::any_text(
+        db.get_database_backend(),
+        (Entity, Column::ParentCode),
+        parents.iter().map(String::as_str),
+    );
+    let rows: Vec<(String, i64)> = Entity::all()
+        .filter(wanted)
+        .select_only()
+        .column(Column::ParentCode)
+        .expr(Expr::cust("count(*)"))
+        .group_by(Column::ParentCode)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}

@@ -1,0 +1,195 @@
+//! The database: opening it, migrating it, and the one place that opens a transaction.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use migration::Migrator;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+use sea_orm_migration::MigratorTrait;
+
+use super::reader::{Meter, Reader};
+use crate::error::{Error, Result};
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// `sqlite://FILE` or `postgres://…`.
+    pub url: String,
+    /// Connections at the most.
+    pub max_connections: u32,
+    /// How long a request waits for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+impl DatabaseSettings {
+    /// The defaults for `url`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), max_connections: 10, acquire_timeout: Duration::from_secs(5) }
+    }
+}
+
+/// A pool of connections to SQLite or PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Database {
+    connection: DatabaseConnection,
+}
+
+/// What the connection pool is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Connections open.
+    pub open: u32,
+    /// Connections open that nobody uses.
+    pub idle: usize,
+}
+
+impl Database {
+    /// Opens the database, making the SQLite file when there is none.
+    ///
+    /// # Errors
+    /// When the URL is of neither kind, or the database cannot be reached or written.
+    pub async fn open(settings: &DatabaseSettings) -> Result<Self> {
+        let sqlite = settings.url.starts_with("sqlite:");
+        if !sqlite && !settings.url.starts_with("postgres://") && !settings.url.starts_with("postgresql://") {
+            return Err(Error::internal("DATABASE_URL is neither sqlite://FILE nor postgres://…"));
+        }
+        if sqlite {
+            check_writable(&settings.url)?;
+        }
+        let mut options = ConnectOptions::new(settings.url.clone());
+        options
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
+            .sqlx_logging(false)
+            // A ping before each use would double the round trips; a dead connection shows at its first statement.
+            .test_before_acquire(false);
+        if sqlite {
+            options.map_sqlx_sqlite_opts(|options| {
+                options
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // In WAL mode this loses no committed transaction when the process dies.
+                    .synchronous(SqliteSynchronous::Normal)
+                    .foreign_keys(true)
+                    .busy_timeout(Duration::from_secs(10))
+            });
+        }
+        let connection = sea_orm::Database::connect(options).await?;
+        Ok(Self { connection })
+    }
+
+    /// Brings the tables up to date. Returns how many migrations ran.
+    ///
+    /// # Errors
+    /// When a migration fails.
+    pub async fn migrate(&self) -> Result<usize> {
+        let pending = Migrator::get_pending_migrations(&self.connection).await?.len();
+        if pending > 0 {
+            Migrator::up(&self.connection, None).await?;
+        }
+        Ok(pending)
+    }
+
+    /// How many migrations have not run.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn pending_migrations(&self) -> Result<usize> {
+        Ok(Migrator::get_pending_migrations(&self.connection).await?.len())
+    }
+
+    /// Which of the two it is.
+    pub fn backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    /// A way to read that counts on `meter`.
+    pub fn reader(&self, meter: Arc<Meter>) -> Reader {
+        Reader::new(self.connection.clone(), meter)
+    }
+
+    /// Runs `work` in a transaction, and commits when it succeeds. When it fails nothing is left of it.
+    ///
+    /// # Errors
+    /// What `work` fails with, or the database.
+    pub async fn write<T, E>(&self, work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<sea_orm::DbErr>,
+    {
+        // A deferred SQLite transaction that reads and then writes can fail as busy, however long it waits.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.connection.begin_with_options(options).await?;
+        match work(&transaction).await {
+            Ok(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The cause is what counts; a rollback that fails too ends with the connection.
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes the planner's statistics current, after many rows came in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn analyze(&self) -> Result<()> {
+        self.connection.execute_unprepared("ANALYZE").await?;
+        Ok(())
+    }
+
+    /// What the pool is doing.
+    pub fn pool(&self) -> Pool {
+        match self.backend() {
+            DbBackend::Postgres => {
+                let pool = self.connection.get_postgres_connection_pool();
+                Pool { open: pool.size(), idle: pool.num_idle() }
+            }
+            _ => {
+                let pool = self.connection.get_sqlite_connection_pool();
+                Pool { open: pool.size(), idle: pool.num_idle() }
+            }
+        }
+    }
+
+    /// Closes every connection, after what runs has ended.
+    pub async fn close(&self) {
+        if let Err(error) = self.connection.clone().close().await {
+            tracing::warn!(error = %crate::error::chain(&error), "closing the database failed");
+        }
+    }
+}
+
+/// Says early and in plain words that a SQLite file cannot be written; the driver says only "code 14".
+fn check_writable(url: &str) -> Result<()> {
+    let options = SqliteConnectOptions::from_str(url).map_err(Error::internal)?;
+    let file = options.get_filename();
+    if file == Path::new(":memory:") || url.contains("mode=memory") || url.contains("mode=ro") {
+        return Ok(());
+    }
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(Error::internal(format!("the folder of the database does not exist: {}", folder.display())));
+    }
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(file)
+        .map(drop)
+        .map_err(|error| Error::internal(format!("the database file {} cannot be written: {error}", file.display())))
+}

@@ -1,0 +1,23 @@
+//! Reads and writes on the entities: the only place with SQL.
+//!
+//! One file per noun. A read takes a [`Reader`], which counts what it runs; nothing here knows of GraphQL,
+//! and nothing here asks for one row per statement when it was given many keys.
+
+pub mod accounts;
+pub mod allocations;
+mod children;
+pub mod commodities;
+mod database;
+pub mod installments;
+pub mod keys;
+pub mod page;
+pub mod payment_filter;
+pub mod payment_lines;
+pub mod payments;
+pub mod plans;
+pub mod rates;
+mod reader;
+pub mod receipts;
+
+pub use database::{Database, DatabaseSettings, Pool};
+pub use reader::{Batch, Meter, Reader};

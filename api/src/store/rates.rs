@@ -1,0 +1,143 @@
+//! Currency rates as published: quotes of single pairs.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::currency_rate::Purpose;
+use sea_orm::sea_query::Value;
+use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult};
+
+use super::keys::{self, KeyType};
+use super::reader::Reader;
+
+/// A pair of currencies, as a source quotes it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pair {
+    /// What the rate is for.
+    pub purpose: Purpose,
+    /// The currency that is priced.
+    pub base: &'static str,
+    /// The currency in which it is priced.
+    pub quote: &'static str,
+}
+
+/// A published quote, with its source.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Quote {
+    /// The currency that is priced.
+    pub base: String,
+    /// The currency in which it is priced.
+    pub quote: String,
+    /// The day that it is from.
+    pub effective_date: NaiveDate,
+    /// The number as printed.
+    pub rate: String,
+    /// For how many units of `base` it is printed.
+    pub quoted_per: i32,
+    /// Last day of validity where the source gives one.
+    pub valid_to: Option<NaiveDate>,
+    /// Code of the source.
+    pub source: String,
+    /// Name of the source.
+    pub source_name: String,
+    /// Where it publishes.
+    pub source_url: Option<String>,
+    /// The words to print beside its numbers.
+    pub attribution: String,
+    /// When its rates were last brought in.
+    pub retrieved_at: DateTime<Utc>,
+}
+
+/// Which quote of a pair is wanted when the day has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The last one up to the day.
+    Before,
+    /// The first one from the day on.
+    After,
+}
+
+const KEY: [(&str, KeyType); 4] =
+    [("purpose", KeyType::Text), ("base", KeyType::Text), ("quote", KeyType::Text), ("on_date", KeyType::Date)];
+
+#[derive(Debug, FromQueryResult)]
+struct QuoteRow {
+    n: i64,
+    #[sea_orm(nested)]
+    quote: Quote,
+}
+
+/// For each key the quote on one side of its day. A pair with none is left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn quotes(
+    db: &Reader,
+    side: Side,
+    wanted: &[(Pair, NaiveDate)],
+) -> Result<HashMap<(Pair, NaiveDate), Quote>, DbErr> {
+    let (compares, direction) = match side {
+        Side::Before => ("<=", "DESC"),
+        Side::After => (">=", "ASC"),
+    };
+    // One descent into the primary key per key: no day's rates are read but the one that answers.
+    let sql = format!(
+        "SELECT k.n, r.base, r.quote, r.effective_date, r.rate, r.quoted_per, r.valid_to, r.source,
+                s.name AS source_name, s.url AS source_url, s.attribution, s.retrieved_at
+         FROM k
+         JOIN currency_rate r ON r.purpose = k.purpose AND r.base = k.base AND r.quote = k.quote
+          AND (r.effective_date, r.source) = (
+                SELECT p.effective_date, p.source FROM currency_rate p
+                WHERE p.purpose = k.purpose AND p.base = k.base AND p.quote = k.quote
+                  AND p.effective_date {compares} k.on_date
+                ORDER BY p.effective_date {direction}, p.source {direction} LIMIT 1)
+         JOIN rate_source s ON s.code = r.source"
+    );
+    let rows: Vec<Vec<Value>> = wanted
+        .iter()
+        .map(|(pair, on)| {
+            vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into(), (*on).into()]
+        })
+        .collect();
+    let statement = keys::over_keys(db.get_database_backend(), &KEY, &rows, &sql);
+    let found = QuoteRow::find_by_statement(statement).all(db).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|row| Some((wanted.get(usize::try_from(row.n - 1).ok()?)?.clone(), row.quote)))
+        .collect())
+}
+
+#[derive(Debug, FromQueryResult)]
+struct SpanRow {
+    n: i64,
+    earliest: Option<NaiveDate>,
+    latest: Option<NaiveDate>,
+}
+
+/// For each pair its first and its last day. A pair with none is left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn spans(db: &Reader, pairs: &[Pair]) -> Result<HashMap<Pair, (NaiveDate, NaiveDate)>, DbErr> {
+    let end = |direction: &str| {
+        format!(
+            "(SELECT p.effective_date FROM currency_rate p
+              WHERE p.purpose = k.purpose AND p.base = k.base AND p.quote = k.quote
+              ORDER BY p.effective_date {direction} LIMIT 1)"
+        )
+    };
+    let sql = format!("SELECT k.n, {} AS earliest, {} AS latest FROM k", end("ASC"), end("DESC"));
+    let rows: Vec<Vec<Value>> = pairs
+        .iter()
+        .map(|pair| vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into()])
+        .collect();
+    let statement = keys::over_keys(db.get_database_backend(), &KEY[..3], &rows, &sql);
+    let found = SpanRow::find_by_statement(statement).all(db).await?;
+    Ok(found
+        .into_iter()
+        .filter_map(|row| {
+            let pair = pairs.get(usize::try_from(row.n - 1).ok()?)?.clone();
+            Some((pair, (row.earliest?, row.latest?)))
+        })
+        .collect())
+}

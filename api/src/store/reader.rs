@@ -1,0 +1,116 @@
+//! The connection through which everything is read, and the meter that counts what it runs.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+};
+
+/// What one operation cost the database.
+#[derive(Debug, Default)]
+pub struct Meter {
+    statements: AtomicU64,
+    rows: AtomicU64,
+    microseconds: AtomicU64,
+    batches: Mutex<Vec<Batch>>,
+}
+
+/// One call of a batch function.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The name of the loader.
+    pub loader: &'static str,
+    /// How many distinct keys it was asked for.
+    pub keys: usize,
+    /// From the call to its answer.
+    pub took: Duration,
+}
+
+impl Meter {
+    /// Statements sent so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Rows received so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Time spent waiting for the database, summed over statements that may have run side by side.
+    pub fn database_time(&self) -> Duration {
+        Duration::from_micros(self.microseconds.load(Ordering::Relaxed))
+    }
+
+    /// The batches so far, in the order in which they ended.
+    pub fn batches(&self) -> Vec<Batch> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes a batch.
+    pub fn record_batch(&self, batch: Batch) {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+
+    fn record_statement(&self, rows: usize, took: Duration) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.microseconds.fetch_add(took.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+/// A connection pool with a meter before it.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    connection: DatabaseConnection,
+    meter: Arc<Meter>,
+}
+
+impl Reader {
+    pub(super) fn new(connection: DatabaseConnection, meter: Arc<Meter>) -> Self {
+        Self { connection, meter }
+    }
+
+    /// What it has run.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        let start = Instant::now();
+        let result = self.connection.execute_raw(statement).await;
+        self.meter.record_statement(0, start.elapsed());
+        result
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        let start = Instant::now();
+        let result = self.connection.execute_unprepared(sql).await;
+        self.meter.record_statement(0, start.elapsed());
+        result
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let start = Instant::now();
+        let result = self.connection.query_one_raw(statement).await;
+        self.meter.record_statement(usize::from(matches!(result, Ok(Some(_)))), start.elapsed());
+        result
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let start = Instant::now();
+        let result = self.connection.query_all_raw(statement).await;
+        self.meter.record_statement(result.as_ref().map_or(0, Vec::len), start.elapsed());
+        result
+    }
+}

@@ -1,0 +1,76 @@
+//! Installments: the parts in which a payment falls due.
+
+use sea_orm::entity::prelude::*;
+
+use crate::AccountScoped;
+use crate::ids::{AccountId, InstallmentId, PaymentId};
+
+/// A part of a payment with its own due date. Every amount is in minor units of `currency`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "installment")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: InstallmentId,
+    /// The account of the payment.
+    pub account_id: AccountId,
+    /// The payment that it is a part of.
+    pub payment_id: PaymentId,
+    /// The plan revision that made it.
+    pub plan_revision: i32,
+    /// Its place in its plan, from 1.
+    pub sequence: i32,
+    /// What part of the plan it is.
+    pub kind: Kind,
+    /// The day on which it falls due.
+    pub due_date: Date,
+    /// ISO 4217 code, the payment's.
+    pub currency: String,
+    /// What is due.
+    pub amount: i64,
+    /// Put on it out of receipts.
+    pub allocated: i64,
+    /// Forgiven.
+    pub waived: i64,
+    /// Still due: `amount - allocated - waived`, and 0 once void.
+    pub outstanding: i64,
+    /// A function of the amounts plus the void flag.
+    pub status: Status,
+    /// When nothing was outstanding any more.
+    pub settled_at: Option<DateTimeUtc>,
+}
+
+/// What part of a plan an installment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Kind {
+    /// Paid up front.
+    Deposit,
+    /// A regular part.
+    Installment,
+    /// The final part, when it was agreed apart from the rest.
+    Balance,
+}
+
+/// How far an installment has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Nothing has arrived.
+    Pending,
+    /// Some has arrived.
+    PartiallyPaid,
+    /// All has arrived.
+    Paid,
+    /// The rest was forgiven.
+    Waived,
+    /// Replaced by a newer plan.
+    Void,
+}
+
+impl AccountScoped for Entity {
+    const ACCOUNT: Column = Column::AccountId;
+}
+
+impl ActiveModelBehavior for ActiveModel {}

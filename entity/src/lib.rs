@@ -1,0 +1,32 @@
+//! The tables as SeaORM entities, one file per noun.
+//!
+//! An entity knows its columns, its enumerations and its *scopes*: the only ways into a table that
+//! belongs to an account. It knows nothing of GraphQL, and does no arithmetic on money.
+
+pub mod account;
+pub mod allocation;
+pub mod commodity;
+pub mod currency_rate;
+pub mod ids;
+pub mod installment;
+pub mod installment_plan;
+pub mod payment;
+pub mod payment_line;
+pub mod rate_source;
+pub mod receipt;
+
+/// A table whose rows each belong to one account.
+///
+/// `of_account` is the way into such a table; `EntityTrait::find` is banned by `clippy.toml`, so that a
+/// query without the account cannot be written by accident.
+pub trait AccountScoped: sea_orm::EntityTrait {
+    /// The column that holds the account.
+    const ACCOUNT: Self::Column;
+
+    /// All rows of one account and of no other.
+    #[allow(clippy::disallowed_methods, reason = "this is the scope that the ban points to")]
+    fn of_account(account: ids::AccountId) -> sea_orm::Select<Self> {
+        use sea_orm::{ColumnTrait, QueryFilter};
+        Self::find().filter(Self::ACCOUNT.eq(account))
+    }
+}

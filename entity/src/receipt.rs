@@ -1,0 +1,44 @@
+//! Receipts: money that arrived.
+
+use sea_orm::entity::prelude::*;
+
+use crate::AccountScoped;
+use crate::ids::{AccountId, PaymentId, ReceiptId};
+
+/// Money that arrived for a payment. Every amount is in minor units of `currency`.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "receipt")]
+pub struct Model {
+    /// Identifier.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ReceiptId,
+    /// The account that received it.
+    pub account_id: AccountId,
+    /// The payment that it is for.
+    pub payment_id: PaymentId,
+    /// ISO 4217 code, the payment's.
+    pub currency: String,
+    /// What arrived.
+    pub amount: i64,
+    /// The part that is on no installment.
+    pub unallocated: i64,
+    /// Given back.
+    pub refunded: i64,
+    /// When it arrived.
+    pub received_at: DateTimeUtc,
+    /// How it arrived, such as `BANK_TRANSFER`.
+    pub method: String,
+    /// The bank's or the payer's own name for it; unique in the account.
+    pub external_reference: Option<String>,
+    /// When it was undone.
+    pub reversed_at: Option<DateTimeUtc>,
+    /// When it was recorded.
+    pub created_at: DateTimeUtc,
+}
+
+impl AccountScoped for Entity {
+    const ACCOUNT: Column = Column::AccountId;
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! Schema migrations, in order. One text serves both databases: see [`ddl`].
+//!
+//! A migration expands first and contracts in a later release, and says what an older replica sees
+//! while it runs. It never changes data that a user entered.
+
+mod ddl;
+mod m20261122_000001_create_accounts;
+mod m20261122_000002_create_rates;
+mod m20261122_000003_create_commodities;
+mod m20261122_000004_create_payments;
+
+use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::MigrationTrait;
+
+/// All migrations.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_create_accounts::Migration),
+            Box::new(m20261122_000002_create_rates::Migration),
+            Box::new(m20261122_000003_create_commodities::Migration),
+            Box::new(m20261122_000004_create_payments::Migration),
+        ]
+    }
+}

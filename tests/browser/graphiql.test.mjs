@@ -1,0 +1,175 @@
+// Drives the GraphiQL page of a running server in a real browser:
+//
+//   DERMAGA_URL=http://127.0.0.1:8080 node --test graphiql.test.mjs
+//
+// CHROMIUM names the browser to run; SCREENSHOT a file to save the page to.
+
+import assert from 'node:assert/strict';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+const WAIT = { timeout: 30_000 };
+
+let server;
+let profile;
+let browser;
+let page;
+
+const requests = [];
+const sockets = [];
+const complaints = [];
+
+before(async () => {
+  assert.ok(process.env.DERMAGA_URL, 'DERMAGA_URL must name the server to test');
+  server = new URL(process.env.DERMAGA_URL);
+  const executablePath = process.env.CHROMIUM || '/usr/bin/chromium';
+  accessSync(executablePath, constants.X_OK);
+
+  profile = mkdtempSync(path.join(tmpdir(), 'dermaga-chromium-'));
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    viewport: { width: 1440, height: 900 },
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      // A request to any other host is still recorded, but gets nowhere.
+      `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${server.hostname}`,
+    ],
+  });
+  browser.setDefaultTimeout(WAIT.timeout);
+
+  browser.on('request', request => requests.push(request.url()));
+  browser.on('console', message => {
+    if (message.type() === 'error') complaints.push(`console: ${message.text()}`);
+  });
+  browser.on('weberror', error => complaints.push(`page error: ${error.error()}`));
+  await browser.exposeFunction('reportViolation', violation => complaints.push(`policy: ${violation}`));
+  await browser.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', event => {
+      globalThis.reportViolation(`${event.effectiveDirective} forbids ${event.blockedURI}`);
+    });
+  });
+
+  page = await browser.newPage();
+  page.on('websocket', socket => sockets.push(socket.url()));
+  page.on('worker', worker => {
+    worker.on('console', message => {
+      if (message.type() === 'error') complaints.push(`worker console: ${message.text()}`);
+    });
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  if (profile) rmSync(profile, { recursive: true, force: true });
+});
+
+/** The answer in the response pane, once there is a whole one. */
+async function answer() {
+  const text = await page.waitForFunction(() => {
+    // The pane draws only the lines in view, so the text is taken from its model.
+    const model = globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith('response.json'));
+    const value = model?.getValue();
+    try {
+      JSON.parse(value);
+      return value;
+    } catch {
+      return false;
+    }
+  }, null, WAIT);
+  return JSON.parse(await text.jsonValue());
+}
+
+async function execute() {
+  const button = page.getByRole('button', { name: /execute query/i });
+  await button.click();
+  return answer();
+}
+
+test('the page opens with the example queries, the first one in front', async () => {
+  const response = await page.goto(server.origin + '/');
+  assert.equal(response.status(), 200);
+  assert.ok(response.headers()['content-security-policy'], 'the page is served with a policy');
+  assert.equal(await page.title(), 'Dermaga · GraphiQL');
+
+  const tabs = page.getByRole('tab');
+  await page.getByRole('tab', { name: 'Receivables' }).waitFor(WAIT);
+  assert.deepEqual(await tabs.allInnerTexts(), ['Receivables', 'UsDollarInRupiah', 'CommoditySearch']);
+  assert.deepEqual(
+    await tabs.evaluateAll(all => all.map(tab => tab.getAttribute('aria-selected'))),
+    ['true', 'false', 'false'],
+  );
+});
+
+test('the first query is answered with payments and the profile of the work', async () => {
+  await page.locator('.graphiql-query-editor .view-line', { hasText: 'Receivables' }).waitFor(WAIT);
+  const { data, errors, extensions } = await execute();
+
+  assert.equal(errors, undefined);
+  assert.ok(data.payments.nodes.length > 0, 'there is at least one payment');
+  assert.ok(data.payments.nodes[0].reference, 'a payment has a reference');
+  assert.equal(typeof extensions.profile.statements, 'number');
+
+  const shown = page.locator('.graphiql-response .view-lines');
+  await shown.getByText('"payments"').waitFor(WAIT);
+  await shown.getByText(`"${data.payments.nodes[0].reference}"`).waitFor(WAIT);
+
+  if (process.env.SCREENSHOT) {
+    await page.screenshot({ path: process.env.SCREENSHOT });
+  }
+});
+
+test('the other queries are answered without errors', async () => {
+  for (const [name, field] of [['UsDollarInRupiah', 'currencyRate'], ['CommoditySearch', 'commodities']]) {
+    await page.getByRole('tab', { name }).click();
+    await page.locator('.graphiql-query-editor .view-line', { hasText: name }).waitFor(WAIT);
+    const { data, errors, extensions } = await execute();
+
+    assert.equal(errors, undefined);
+    assert.ok(data[field], `${field} is answered`);
+    assert.equal(typeof extensions.profile.statements, 'number');
+  }
+});
+
+test('the editor knows the schema and finds nothing wrong with the queries', async () => {
+  // Completion is worked out in the GraphQL worker, from the schema.
+  await page.locator('.graphiql-query-editor .view-line', { hasText: 'totalCount' }).click();
+  await page.keyboard.press('End');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Control+Space');
+  try{await page.locator('.suggest-widget').getByText('pageInfo', { exact: true }).waitFor({timeout:5000})}catch(e){await page.screenshot({path:'/tmp/dbg.png'});console.log(await page.locator('.suggest-widget').evaluateAll(x=>x.map(y=>y.outerHTML.slice(0,3000))));throw e};
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+z');
+
+  const mistakes = await page.evaluate(() => globalThis.__MONACO.editor.getModelMarkers({}).map(marker => marker.message));
+  assert.deepEqual(mistakes, []);
+});
+
+test('the documentation explorer shows the Query type', async () => {
+  await page.getByRole('button', { name: /show documentation explorer/i }).click();
+  const explorer = page.locator('.graphiql-doc-explorer');
+  await explorer.getByText('Query', { exact: true }).click();
+  await explorer.getByText('payments', { exact: true }).waitFor(WAIT);
+});
+
+test('everything came from the server and nothing was complained about', () => {
+  const elsewhere = requests
+    .map(request => new URL(request))
+    .filter(({ protocol, origin }) => !['data:', 'blob:'].includes(protocol) && origin !== server.origin);
+  assert.deepEqual(elsewhere.map(String), []);
+  for (const worker of ['editor', 'graphql', 'json']) {
+    assert.ok(requests.some(request => request.includes(`/${worker}.worker-`)), `the ${worker} worker was loaded`);
+  }
+  assert.deepEqual(sockets, [], 'no socket is opened before a subscription is run');
+  assert.deepEqual(complaints, []);
+});
