@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+// A library that a package carries inside says so on the first line of its file.
+const BANNER = /^\/\*!? *@license (.+?) *\*\//;
 const LICENCE_FILE = /^(licen[cs]e|copying|notice|thirdpartynotices)/i;
 
 /** The folder of the package a module belongs to, or null for our own. */
@@ -19,7 +21,11 @@ function readPackage(folder) {
   return { id: `${name} ${version}`, name, version, license, texts };
 }
 
-function render(packages) {
+function readBanner(moduleId) {
+  return existsSync(moduleId) ? readFileSync(moduleId, 'utf8').match(BANNER)?.[1] : undefined;
+}
+
+function render(packages, banners) {
   const holders = new Map();
   for (const { id, texts } of packages) {
     for (const text of texts) {
@@ -34,6 +40,8 @@ function render(packages) {
     '# Third-party software in the GraphiQL page',
     'Written by `./build` from the packages whose files are in the built page. Do not edit.',
     ['| Package | Version | Licence |', '| --- | --- | --- |', ...table].join('\n'),
+    '## Libraries inside these packages',
+    banners.map(banner => `- ${banner}`).join('\n'),
     '## Licence texts',
     ...sections,
   ].join('\n\n').concat('\n');
@@ -46,6 +54,7 @@ function render(packages) {
  */
 export function thirdPartyNotice(file) {
   const folders = new Set();
+  const banners = new Set();
 
   function generateBundle(_options, bundle) {
     const outputs = Object.values(bundle);
@@ -57,7 +66,10 @@ export function thirdPartyNotice(file) {
     ];
     for (const source of sources) {
       const folder = packageFolder(source);
-      if (folder && existsSync(path.join(folder, 'package.json'))) folders.add(folder);
+      if (!folder || !existsSync(path.join(folder, 'package.json'))) continue;
+      folders.add(folder);
+      const banner = readBanner(source);
+      if (banner) banners.add(banner);
     }
   }
 
@@ -71,7 +83,7 @@ export function thirdPartyNotice(file) {
         // One package can be installed in more than one place.
         const packages = new Map([...folders].map(readPackage).map(entry => [entry.id, entry]));
         const sorted = [...packages.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-        writeFileSync(file, render(sorted));
+        writeFileSync(file, render(sorted, [...banners].sort()));
       },
     },
   };

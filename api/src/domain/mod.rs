@@ -8,6 +8,7 @@ pub mod currency;
 pub mod decimal;
 pub mod hs_code;
 pub mod money;
+pub mod quotation;
 pub mod rate;
 
 pub(crate) mod ratio;

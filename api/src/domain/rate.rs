@@ -131,5 +131,16 @@ impl Rate {
     }
 }
 
+/// The sum of amounts in several currencies, each with its rate into `into`.
+///
+/// The exact values are added up and the sum is rounded once, half-even, to the ISO 4217 minor units of `into`.
+/// `None` when the result does not fit.
+#[must_use]
+pub fn sum_converted(parts: &[(Money, Rate)], into: Currency) -> Option<Money> {
+    let exact: BigRational = parts.iter().map(|(money, rate)| ratio::from_decimal(money.amount()) * &rate.0).sum();
+    let minor = ratio::round_half_even(&exact, into.minor_units().into()).units.to_i128()?;
+    Some(Money::new(minor, into))
+}
+
 #[cfg(test)]
 mod tests;

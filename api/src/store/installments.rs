@@ -34,6 +34,8 @@ pub struct InstallmentFilter {
     pub due_to: Option<NaiveDate>,
     /// Due before this day and still outstanding.
     pub overdue_as_of: Option<NaiveDate>,
+    /// Something is outstanding.
+    pub unsettled: bool,
 }
 
 impl InstallmentFilter {
@@ -53,6 +55,9 @@ impl InstallmentFilter {
         }
         if let Some(day) = self.overdue_as_of {
             condition = condition.add(Column::DueDate.lt(day)).add(Column::Outstanding.gt(0));
+        }
+        if self.unsettled {
+            condition = condition.add(Column::Outstanding.gt(0));
         }
         condition
     }

@@ -71,6 +71,17 @@ pub struct Page<T> {
     pub has_next: bool,
 }
 
+impl<T> Page<T> {
+    /// The same page of something made from each row.
+    pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            rows: self.rows.into_iter().map(of).collect(),
+            has_previous: self.has_previous,
+            has_next: self.has_next,
+        }
+    }
+}
+
 impl PageRequest {
     /// The first `limit` rows after a position.
     pub fn forward(limit: u64, after: Option<Position>) -> Self {

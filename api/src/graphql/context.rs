@@ -1,0 +1,92 @@
+//! What a resolver knows of the request that it serves.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_graphql::Context;
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use entity::ids::AccountId;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use crate::loaders::{Key, Loads};
+
+/// Who is asking.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The name of the person or program.
+    pub subject: String,
+    /// The account whose data may be seen.
+    pub account: AccountId,
+    /// Its name.
+    pub account_name: String,
+    /// The time zone in which the account's days begin.
+    pub time_zone: Tz,
+    /// What the caller may do.
+    pub role: Role,
+}
+
+/// What a caller may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Read.
+    Viewer,
+    /// Read and write.
+    Clerk,
+    /// Everything.
+    Admin,
+}
+
+/// The data of one request.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// Who is asking.
+    pub caller: Caller,
+    /// Where resolvers load.
+    pub loads: Arc<Loads>,
+    /// What time it is.
+    pub clock: Clock,
+    /// How many rows a page may have.
+    pub max_page_size: u32,
+}
+
+impl RequestContext {
+    /// The current day of the account.
+    pub fn today(&self) -> NaiveDate {
+        self.clock.today(self.caller.time_zone)
+    }
+}
+
+/// Short ways to the data of the request.
+pub trait ContextExt {
+    /// The data of the request.
+    ///
+    /// # Errors
+    /// When the schema is executed without it, which is a fault of this program.
+    fn request(&self) -> Result<&RequestContext>;
+
+    /// Loads one key.
+    fn load<K: Key>(&self, key: K) -> impl Future<Output = Result<K::Value>> + Send;
+
+    /// Loads some keys, in their order.
+    fn load_many<K: Key>(
+        &self,
+        keys: impl IntoIterator<Item = K> + Send,
+    ) -> impl Future<Output = Result<Vec<K::Value>>> + Send;
+}
+
+impl ContextExt for Context<'_> {
+    fn request(&self) -> Result<&RequestContext> {
+        self.data_opt::<RequestContext>().ok_or_else(|| Error::internal("an operation without its request context"))
+    }
+
+    async fn load<K: Key>(&self, key: K) -> Result<K::Value> {
+        self.request()?.loads.one(key).await
+    }
+
+    async fn load_many<K: Key>(&self, keys: impl IntoIterator<Item = K> + Send) -> Result<Vec<K::Value>> {
+        let keys: Vec<K> = keys.into_iter().collect();
+        self.request()?.loads.many(keys).await
+    }
+}

@@ -1,0 +1,97 @@
+//! Global ids: one text that says what a thing is and which one.
+//!
+//! The three letters in front tell a person at a help desk what they are looking at. A client passes an id back
+//! and takes nothing from it.
+
+use async_graphql::ID;
+use entity::ids::{InstallmentId, PaymentId, ReceiptId};
+use uuid::Uuid;
+
+use crate::domain::hs_code::HsCode;
+use crate::error::{Error, Result, code};
+
+/// A parsed global id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobalId {
+    /// `pay_…`
+    Payment(PaymentId),
+    /// `ins_…`
+    Installment(InstallmentId),
+    /// `rec_…`
+    Receipt(ReceiptId),
+    /// `com_…`
+    Commodity(String),
+}
+
+impl GlobalId {
+    /// The id as text.
+    pub fn encode(&self) -> ID {
+        let uuid = |prefix: &str, id: &Uuid| ID(format!("{prefix}_{}", id.simple()));
+        match self {
+            Self::Payment(id) => uuid("pay", &id.0),
+            Self::Installment(id) => uuid("ins", &id.0),
+            Self::Receipt(id) => uuid("rec", &id.0),
+            Self::Commodity(code) => ID(format!("com_{code}")),
+        }
+    }
+
+    /// Reads an id.
+    ///
+    /// # Errors
+    /// [`code::INVALID_ID`] when it is not one. Whether it names anything is another question.
+    pub fn parse(text: &str) -> Result<Self> {
+        let invalid = || Error::caller(code::INVALID_ID, "this is not an id that this server gave out");
+        let (prefix, rest) = text.split_once('_').ok_or_else(invalid)?;
+        let uuid = || {
+            let canonical = rest.len() == 32 && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+            canonical.then(|| Uuid::try_parse(rest).ok()).flatten().ok_or_else(invalid)
+        };
+        match prefix {
+            "pay" => Ok(Self::Payment(PaymentId(uuid()?))),
+            "ins" => Ok(Self::Installment(InstallmentId(uuid()?))),
+            "rec" => Ok(Self::Receipt(ReceiptId(uuid()?))),
+            "com" => Ok(Self::Commodity(HsCode::parse(rest).map_err(|_| invalid())?.as_str().to_owned())),
+            _ => Err(invalid()),
+        }
+    }
+
+    /// Reads the id of a payment.
+    ///
+    /// # Errors
+    /// [`code::INVALID_ID`] when it is not one of a payment.
+    pub fn payment(text: &str) -> Result<PaymentId> {
+        match Self::parse(text)? {
+            Self::Payment(id) => Ok(id),
+            _ => Err(Error::caller(code::INVALID_ID, "this is not the id of a payment")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every id that is given out is understood when it comes back.
+    #[test]
+    fn ids_survive_the_round_trip() {
+        let uuid = Uuid::from_u128(0x0192_e4c5_0000_7000_8000_0000_0000_002a);
+        for id in [
+            GlobalId::Payment(PaymentId(uuid)),
+            GlobalId::Installment(InstallmentId(uuid)),
+            GlobalId::Receipt(ReceiptId(uuid)),
+            GlobalId::Commodity("180100".to_owned()),
+            GlobalId::Commodity("XXI".to_owned()),
+        ] {
+            assert_eq!(GlobalId::parse(&id.encode()).unwrap(), id);
+        }
+    }
+
+    /// What is not an id is refused with a code, in whatever way it is wrong.
+    #[test]
+    fn what_is_not_an_id_is_refused() {
+        let upper = format!("pay_{}", "A".repeat(32));
+        for text in ["", "pay", "pay_", "pay_1", "abc_00000000000000000000000000000000", "com_18x", &upper] {
+            assert_eq!(GlobalId::parse(text).unwrap_err().code(), code::INVALID_ID, "{text}");
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Filters and orders as they are asked for, and what they mean for the store.
+
+use async_graphql::{Enum, ID, InputObject};
+use chrono::NaiveDate;
+use entity::payment;
+
+use super::id::GlobalId;
+use super::pagination::KeyKind;
+use super::scalars::{CurrencyCode, Date, DateTime, Decimal};
+use super::types::installment::InstallmentStatus;
+use super::types::payment::PaymentStatus;
+use crate::domain;
+use crate::domain::currency::Currency;
+use crate::error::{Error, Result, code};
+use crate::store::installments::InstallmentFilter;
+use crate::store::page::{KeyValue, Position, SortKey};
+use crate::store::payment_filter::{AmountBound, AmountColumn, Comparison, PaymentFilter, TextMatch};
+
+/// How deep `and`, `or` and `not` may be nested.
+const MAX_FILTER_DEPTH: usize = 8;
+
+/// How many values a list in a filter may have.
+const MAX_FILTER_VALUES: usize = 1_000;
+
+/// How many orders may be given.
+const MAX_ORDERS: usize = 3;
+
+/// Conditions on an id. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct IdFilter {
+    /// It is this one.
+    pub eq: Option<ID>,
+    /// It is one of these.
+    #[graphql(name = "in")]
+    pub one_of: Option<Vec<ID>>,
+}
+
+/// Conditions on a text. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct StringFilter {
+    /// It is this, to the letter.
+    pub eq: Option<String>,
+    /// It is one of these, to the letter.
+    #[graphql(name = "in")]
+    pub one_of: Option<Vec<String>>,
+    /// It starts with this, to the letter.
+    pub starts_with: Option<String>,
+    /// It contains this; the letters A to Z fit in either case.
+    pub contains: Option<String>,
+}
+
+/// Conditions on a number. All that are given must hold. Amounts are compared as they are written, whatever
+/// their currency.
+#[derive(Clone, Debug, InputObject)]
+pub struct DecimalFilter {
+    /// It is this.
+    pub eq: Option<Decimal>,
+    /// It is greater than this.
+    pub gt: Option<Decimal>,
+    /// It is this or greater.
+    pub gte: Option<Decimal>,
+    /// It is less than this.
+    pub lt: Option<Decimal>,
+    /// It is this or less.
+    pub lte: Option<Decimal>,
+}
+
+/// Conditions on a day. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct DateFilter {
+    /// It is this day.
+    pub eq: Option<Date>,
+    /// It is this day or later.
+    pub gte: Option<Date>,
+    /// It is this day or earlier.
+    pub lte: Option<Date>,
+    /// Whether there is none.
+    pub is_null: Option<bool>,
+}
+
+/// Conditions on an instant. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct DateTimeFilter {
+    /// It is this instant or later.
+    pub gte: Option<DateTime>,
+    /// It is earlier than this instant.
+    pub lt: Option<DateTime>,
+    /// Whether there is none.
+    pub is_null: Option<bool>,
+}
+
+/// Conditions on a currency. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct CurrencyFilter {
+    /// It is this one.
+    pub eq: Option<CurrencyCode>,
+    /// It is one of these.
+    #[graphql(name = "in")]
+    pub one_of: Option<Vec<CurrencyCode>>,
+}
+
+/// Conditions on the status of a payment. All that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct PaymentStatusFilter {
+    /// It is this one.
+    pub eq: Option<PaymentStatus>,
+    /// It is one of these.
+    #[graphql(name = "in")]
+    pub one_of: Option<Vec<PaymentStatus>>,
+}
+
+/// Which payments. All conditions that are given must hold.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct PaymentWhere {
+    /// All of these hold.
+    pub and: Option<Vec<PaymentWhere>>,
+    /// At least one of these holds.
+    pub or: Option<Vec<PaymentWhere>>,
+    /// This does not hold.
+    pub not: Option<Box<PaymentWhere>>,
+    /// The id.
+    pub id: Option<IdFilter>,
+    /// The reference.
+    pub reference: Option<StringFilter>,
+    /// The currency.
+    pub currency: Option<CurrencyFilter>,
+    /// What is owed in all, in major units.
+    pub amount: Option<DecimalFilter>,
+    /// What is still owed, in major units.
+    pub outstanding: Option<DecimalFilter>,
+    /// The status.
+    pub status: Option<PaymentStatusFilter>,
+    /// An installment was due before this day and something of it is still outstanding.
+    pub overdue_as_of: Option<Date>,
+    /// The due date of the earliest installment with something outstanding.
+    pub next_due_date: Option<DateFilter>,
+    /// When the payment was created.
+    pub created_at: Option<DateTimeFilter>,
+}
+
+/// Which installments. All conditions that are given must hold.
+#[derive(Clone, Debug, InputObject)]
+pub struct InstallmentWhere {
+    /// The status is one of these.
+    pub status: Option<Vec<InstallmentStatus>>,
+    /// The day on which it falls due.
+    pub due_date: Option<DateFilter>,
+    /// It was due before this day and something is still outstanding.
+    pub overdue_as_of: Option<Date>,
+}
+
+/// Smallest first or largest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum SortDirection {
+    /// Smallest, earliest or first in the alphabet first.
+    Asc,
+    /// Largest, latest or last in the alphabet first.
+    Desc,
+}
+
+/// Where rows without a value stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum NullsOrder {
+    /// Before all others.
+    First,
+    /// After all others.
+    Last,
+}
+
+/// What payments can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum PaymentOrderField {
+    /// When they were created.
+    CreatedAt,
+    /// By currency code, then by what is owed in all: amounts of different currencies do not compare.
+    Amount,
+    /// By currency code, then by what is still owed.
+    Outstanding,
+    /// The due date of the earliest installment with something outstanding.
+    NextDueDate,
+    /// The reference, byte by byte.
+    Reference,
+}
+
+/// How payments are sorted.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct PaymentOrder {
+    /// By what.
+    pub field: PaymentOrderField,
+    /// In which direction.
+    #[graphql(default_with = "SortDirection::Asc")]
+    pub direction: SortDirection,
+    /// Where payments without a value stand. Only the next due date can be without one.
+    #[graphql(default_with = "NullsOrder::Last")]
+    pub nulls: NullsOrder,
+}
+
+impl PaymentWhere {
+    /// The filter that this asks for.
+    ///
+    /// # Errors
+    /// When it is nested too deep, a list is too long, or an id is none.
+    pub fn filter(self) -> Result<PaymentFilter> {
+        self.nested(0)
+    }
+
+    fn nested(self, depth: usize) -> Result<PaymentFilter> {
+        if depth > MAX_FILTER_DEPTH {
+            return Err(bad_input(format!("the filter is nested more than {MAX_FILTER_DEPTH} deep")));
+        }
+        let mut all = Vec::new();
+        let parts = |parts: Vec<PaymentWhere>| -> Result<Vec<PaymentFilter>> {
+            within_limit(parts.len())?;
+            parts.into_iter().map(|part| part.nested(depth + 1)).collect()
+        };
+        if let Some(list) = self.and {
+            all.push(PaymentFilter::All(parts(list)?));
+        }
+        if let Some(list) = self.or {
+            all.push(PaymentFilter::Any(parts(list)?));
+        }
+        if let Some(part) = self.not {
+            all.push(PaymentFilter::Not(Box::new(part.nested(depth + 1)?)));
+        }
+        if let Some(id) = self.id {
+            for ids in one_of(id.eq, id.one_of)? {
+                let ids = ids.iter().map(|id| Ok(GlobalId::payment(id)?.0)).collect::<Result<_>>()?;
+                all.push(PaymentFilter::Id(ids));
+            }
+        }
+        if let Some(text) = self.reference {
+            for values in one_of(text.eq, text.one_of)? {
+                all.push(PaymentFilter::Reference(TextMatch::OneOf(values)));
+            }
+            all.extend(text.starts_with.map(|prefix| PaymentFilter::Reference(TextMatch::StartsWith(prefix))));
+            all.extend(text.contains.map(|part| PaymentFilter::Reference(TextMatch::Contains(part))));
+        }
+        if let Some(currency) = self.currency {
+            for codes in one_of(currency.eq, currency.one_of)? {
+                let codes = codes.iter().map(|code| code.0.code().to_owned()).collect();
+                all.push(PaymentFilter::Currency(codes));
+            }
+        }
+        if let Some(status) = self.status {
+            for statuses in one_of(status.eq, status.one_of)? {
+                all.push(PaymentFilter::Status(statuses.into_iter().map(payment::Status::from).collect()));
+            }
+        }
+        all.extend(self.amount.map(|bounds| bounds.on(AmountColumn::Amount)).unwrap_or_default());
+        all.extend(self.outstanding.map(|bounds| bounds.on(AmountColumn::Outstanding)).unwrap_or_default());
+        all.extend(self.overdue_as_of.map(|day| PaymentFilter::OverdueAsOf(day.0)));
+        if let Some(due) = self.next_due_date {
+            all.extend(due.is_null.map(PaymentFilter::NextDueIsNull));
+            let bounds = [(Comparison::Eq, due.eq), (Comparison::Gte, due.gte), (Comparison::Lte, due.lte)];
+            all.extend(
+                bounds.into_iter().filter_map(|(how, day)| day.map(|day| PaymentFilter::NextDue(how, day.0))),
+            );
+        }
+        if let Some(created) = self.created_at {
+            all.extend(created.gte.map(|at| PaymentFilter::CreatedAt(Comparison::Gte, at.0)));
+            all.extend(created.lt.map(|at| PaymentFilter::CreatedAt(Comparison::Lt, at.0)));
+            if created.is_null == Some(true) {
+                // Every payment was created at some time.
+                all.push(PaymentFilter::Any(Vec::new()));
+            }
+        }
+        Ok(PaymentFilter::All(all))
+    }
+}
+
+impl InstallmentWhere {
+    /// The filter that this asks for.
+    pub fn filter(self) -> InstallmentFilter {
+        let due = self.due_date;
+        let none_due = due.as_ref().is_some_and(|due| due.is_null == Some(true));
+        let statuses = self.status.map(|list| list.into_iter().map(Into::into).collect());
+        let day = |of: fn(&DateFilter) -> Option<Date>| -> Option<NaiveDate> { due.as_ref().and_then(of).map(|day| day.0) };
+        InstallmentFilter {
+            // Every installment has a due date.
+            status: if none_due { Some(Vec::new()) } else { statuses },
+            due_on: day(|due| due.eq),
+            due_from: day(|due| due.gte),
+            due_to: day(|due| due.lte),
+            overdue_as_of: self.overdue_as_of.map(|day| day.0),
+            unsettled: false,
+        }
+    }
+}
+
+impl DecimalFilter {
+    fn on(&self, column: AmountColumn) -> Vec<PaymentFilter> {
+        [
+            (Comparison::Eq, self.eq),
+            (Comparison::Gt, self.gt),
+            (Comparison::Gte, self.gte),
+            (Comparison::Lt, self.lt),
+            (Comparison::Lte, self.lte),
+        ]
+        .into_iter()
+        .filter_map(|(how, bound)| bound.map(|bound| PaymentFilter::Amount(column, how, amount_bound(how, bound.0))))
+        .collect()
+    }
+}
+
+/// The exponent that most currencies have.
+const USUAL_MINOR_UNITS: u8 = 2;
+
+fn amount_bound(how: Comparison, bound: domain::decimal::Decimal) -> AmountBound {
+    let mut others: Vec<(u8, Vec<&'static str>)> = Vec::new();
+    for currency in Currency::all().filter(|currency| currency.minor_units() != USUAL_MINOR_UNITS) {
+        match others.iter_mut().find(|(exponent, _)| *exponent == currency.minor_units()) {
+            Some((_, codes)) => codes.push(currency.code()),
+            None => others.push((currency.minor_units(), vec![currency.code()])),
+        }
+    }
+    AmountBound {
+        usual: minor_bound(how, bound, USUAL_MINOR_UNITS),
+        others: others.into_iter().map(|(exponent, codes)| (codes, minor_bound(how, bound, exponent))).collect(),
+    }
+}
+
+/// The whole number of minor units with which an amount compares as it does with `bound`.
+fn minor_bound(how: Comparison, bound: domain::decimal::Decimal, minor_units: u8) -> i64 {
+    // At most 32 digits and 4 more: no overflow.
+    let scaled = bound.mantissa().saturating_mul(10_i128.pow(minor_units.into()));
+    let unit = 10_i128.pow(bound.scale().into());
+    let floor = scaled.div_euclid(unit);
+    let exact = scaled.rem_euclid(unit) == 0;
+    let whole = match how {
+        // No amount is half a minor unit, and none is negative.
+        Comparison::Eq if !exact => -1,
+        Comparison::Eq | Comparison::Gt | Comparison::Lte => floor,
+        Comparison::Gte | Comparison::Lt if exact => floor,
+        Comparison::Gte | Comparison::Lt => floor + 1,
+    };
+    i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// `eq` and `in` as lists of which each must hold a value.
+fn one_of<T>(eq: Option<T>, list: Option<Vec<T>>) -> Result<Vec<Vec<T>>> {
+    within_limit(list.as_ref().map_or(0, Vec::len))?;
+    Ok(eq.map(|value| vec![value]).into_iter().chain(list).collect())
+}
+
+fn within_limit(values: usize) -> Result<()> {
+    if values > MAX_FILTER_VALUES {
+        return Err(bad_input(format!("a list in a filter has more than {MAX_FILTER_VALUES} values")));
+    }
+    Ok(())
+}
+
+fn bad_input(message: impl Into<String>) -> Error {
+    Error::caller(code::BAD_USER_INPUT, message)
+}
+
+/// The sort keys of a list of payments.
+#[derive(Clone, Debug)]
+pub struct PaymentSort {
+    /// The columns; the last makes every position distinct.
+    pub keys: Vec<SortKey>,
+}
+
+impl PaymentSort {
+    /// The order asked for; the newest first when none is.
+    ///
+    /// # Errors
+    /// When a field is named twice, or too many are named.
+    pub fn new(orders: Option<Vec<PaymentOrder>>) -> Result<Self> {
+        let newest = PaymentOrder {
+            field: PaymentOrderField::CreatedAt,
+            direction: SortDirection::Desc,
+            nulls: NullsOrder::Last,
+        };
+        let orders = orders.filter(|orders| !orders.is_empty()).unwrap_or_else(|| vec![newest]);
+        if orders.len() > MAX_ORDERS {
+            return Err(bad_input(format!("at most {MAX_ORDERS} orders can be given")));
+        }
+        let mut keys: Vec<SortKey> = Vec::new();
+        for (at, order) in orders.iter().enumerate() {
+            if orders.iter().take(at).any(|other| other.field == order.field) {
+                return Err(bad_input("orderBy names a field twice"));
+            }
+            let descending = order.direction == SortDirection::Desc;
+            for column in columns(*order) {
+                // Amount and outstanding both start with the currency.
+                if keys.iter().all(|key| key.column != column) {
+                    keys.push(SortKey { column, descending });
+                }
+            }
+        }
+        // A reference is unique in its account; anything else may be equal.
+        if keys.iter().all(|key| key.column != "reference") {
+            let descending = keys.last().is_some_and(|key| key.descending);
+            keys.push(SortKey { column: "id", descending });
+        }
+        Ok(Self { keys })
+    }
+
+    /// The types of the keys.
+    pub fn kinds(&self) -> Vec<KeyKind> {
+        self.keys
+            .iter()
+            .map(|key| match key.column {
+                "created_at" => KeyKind::Time,
+                "amount" | "outstanding" => KeyKind::Int,
+                "next_due_or_last" | "next_due_or_first" => KeyKind::Date,
+                "id" => KeyKind::Uuid,
+                _ => KeyKind::Text,
+            })
+            .collect()
+    }
+
+    /// The position of a payment in a list sorted by `keys`.
+    pub fn position(keys: &[SortKey], row: &payment::Model) -> Position {
+        let or = |day: NaiveDate| KeyValue::Date(row.next_due_date.unwrap_or(day));
+        keys.iter()
+            .map(|key| match key.column {
+                "created_at" => KeyValue::Time(row.created_at),
+                "amount" => KeyValue::Int(row.amount),
+                "outstanding" => KeyValue::Int(row.outstanding),
+                "next_due_or_last" => or(LAST_DAY),
+                "next_due_or_first" => or(FIRST_DAY),
+                "currency" => KeyValue::Text(row.currency.clone()),
+                "id" => KeyValue::Uuid(row.id.0),
+                _ => KeyValue::Text(row.reference.clone()),
+            })
+            .collect()
+    }
+}
+
+/// What the database's generated columns hold where nothing is due.
+const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day of the calendar");
+const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day of the calendar");
+
+fn columns(order: PaymentOrder) -> Vec<&'static str> {
+    match order.field {
+        PaymentOrderField::CreatedAt => vec!["created_at"],
+        PaymentOrderField::Amount => vec!["currency", "amount"],
+        PaymentOrderField::Outstanding => vec!["currency", "outstanding"],
+        PaymentOrderField::Reference => vec!["reference"],
+        PaymentOrderField::NextDueDate => {
+            let ascending = order.direction == SortDirection::Asc;
+            // Turned around, what sorted last stands first.
+            if ascending == (order.nulls == NullsOrder::Last) { vec!["next_due_or_last"] } else { vec!["next_due_or_first"] }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bound between two minor units lets the same amounts through as the number itself would.
+    #[test]
+    fn bounds_between_minor_units_round_the_right_way() {
+        let bound = |how, text: &str, units| minor_bound(how, domain::decimal::Decimal::parse(text).unwrap(), units);
+        for (how, text, units, expected) in [
+            (Comparison::Gte, "10", 2, 1_000),
+            (Comparison::Gte, "10.005", 2, 1_001),
+            (Comparison::Gt, "10.005", 2, 1_000),
+            (Comparison::Lt, "10.005", 2, 1_001),
+            (Comparison::Lte, "10.005", 2, 1_000),
+            (Comparison::Eq, "10.005", 2, -1),
+            (Comparison::Eq, "10.005", 3, 10_005),
+            (Comparison::Gte, "-0.5", 0, 0),
+            (Comparison::Lte, "-0.5", 0, -1),
+            (Comparison::Lt, "99999999999999999999.999999999999", 3, i64::MAX),
+            (Comparison::Gt, "-99999999999999999999.999999999999", 3, i64::MIN),
+        ] {
+            assert_eq!(bound(how, text, units), expected, "{how:?} {text} at {units}");
+        }
+    }
+
+    /// A filter nested without end must not run the stack out.
+    #[test]
+    fn deep_filters_are_refused() {
+        let mut filter = PaymentWhere::default();
+        for _ in 0..=MAX_FILTER_DEPTH {
+            filter = PaymentWhere { not: Some(Box::new(filter)), ..PaymentWhere::default() };
+        }
+        assert_eq!(filter.filter().unwrap_err().code(), code::BAD_USER_INPUT);
+    }
+}

@@ -1,0 +1,238 @@
+//! The root of all questions.
+
+use async_graphql::{Context, ID, Object};
+
+use super::context::ContextExt;
+use super::id::GlobalId;
+use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
+use super::pagination::PageArguments;
+use super::scalars::{CurrencyCode, Date, HsCode};
+use super::types::commodity::{Commodity, CommodityConnection, HsLevel};
+use super::types::currency::Currency;
+use super::types::money::MoneyInput;
+use super::types::node::Node;
+use super::types::payment::{Payment, PaymentConnection};
+use super::types::rate::{Conversion, MissingRatePolicy, RatePurpose, RateResult};
+use super::types::viewer::Viewer;
+use crate::domain;
+use crate::error::{Error, Result, code};
+use crate::loaders::payments::{PaymentKey, PaymentReferenceKey};
+use crate::loaders::rates::{MissingPolicy, RateKey};
+use crate::store::commodities::{CommodityFilter, Search};
+use crate::store::payment_filter::PaymentFilter;
+
+/// Longest search text, in bytes.
+const MAX_SEARCH_BYTES: usize = 200;
+
+/// Most words in a search.
+const MAX_SEARCH_WORDS: usize = 8;
+
+/// Everything that can be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// Who is asking, and for which account.
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
+        Ok(Viewer(ctx.request()?.caller.clone()))
+    }
+
+    /// What a global id names. Null when that does not exist, or belongs to another account.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> Result<Option<Node>> {
+        Node::fetch(ctx, GlobalId::parse(&id)?).await
+    }
+
+    /// What some global ids name, in their order, null where a thing does not exist.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global ids, at most as many as a page may have rows.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        let max = ctx.request()?.max_page_size;
+        if ids.len() > usize::try_from(max).unwrap_or(usize::MAX) {
+            return Err(Error::caller(code::INVALID_PAGE, format!("at most {max} ids can be given")));
+        }
+        let ids = ids.iter().map(|id| GlobalId::parse(id)).collect::<Result<Vec<_>>>()?;
+        // All at once, so that each kind is one batch.
+        futures_util::future::try_join_all(ids.into_iter().map(|id| Node::fetch(ctx, id))).await
+    }
+
+    /// A payment by its id or by its reference. Null when there is none in this account.
+    async fn payment(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global id. Give this or the reference.")] id: Option<ID>,
+        #[graphql(desc = "The account's own reference. Give this or the id.")] reference: Option<String>,
+    ) -> Result<Option<Payment>> {
+        let row = match (id, reference) {
+            (Some(id), None) => ctx.load(PaymentKey(GlobalId::payment(&id)?)).await?,
+            (None, Some(reference)) => ctx.load(PaymentReferenceKey(reference)).await?,
+            _ => return Err(Error::caller(code::BAD_USER_INPUT, "give either id or reference")),
+        };
+        row.map(Payment::new).transpose()
+    }
+
+    /// The payments of the account: the newest first, unless another order is asked for.
+    #[allow(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn payments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, at most 100. 20 when neither `first` nor `last` is given.")]
+        first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
+        #[graphql(name = "where", desc = "Which payments. Null: all.")] filter: Option<PaymentWhere>,
+        #[graphql(desc = "At most three orders, the most important first. Null: the newest first.")]
+        order_by: Option<Vec<PaymentOrder>>,
+    ) -> Result<PaymentConnection> {
+        let filter = match filter {
+            Some(filter) => filter.filter()?,
+            None => PaymentFilter::All(Vec::new()),
+        };
+        let sort = PaymentSort::new(order_by)?;
+        PaymentConnection::load(ctx, filter, sort, PageArguments { first, after, last, before }).await
+    }
+
+    /// All currencies that are known here, by code.
+    async fn currencies(&self) -> Vec<Currency> {
+        domain::currency::Currency::all().map(Currency).collect()
+    }
+
+    /// What a currency costs in another on a day.
+    #[allow(clippy::too_many_arguments, reason = "what tells one rate from another")]
+    async fn currency_rate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The currency that is priced.")] base: CurrencyCode,
+        #[graphql(desc = "The currency in which it is priced.")] quote: CurrencyCode,
+        #[graphql(desc = "The day. Null: the account's current day.")] date: Option<Date>,
+        #[graphql(default_with = "RatePurpose::Reference", desc = "What the rate is for.")] purpose: RatePurpose,
+        #[graphql(
+            default_with = "MissingRatePolicy::Previous",
+            desc = "What to do when that day has no rate."
+        )]
+        on_missing: MissingRatePolicy,
+    ) -> Result<RateResult> {
+        let on = day(ctx, date)?;
+        let key =
+            RateKey { purpose: purpose.into(), base: base.0, quote: quote.0, on, missing: on_missing.into() };
+        Ok(ctx.load(key).await?.into())
+    }
+
+    /// What a currency costs in some others on a day, in the order of `quotes`.
+    async fn currency_rates(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The currency that is priced.")] base: CurrencyCode,
+        #[graphql(desc = "The currencies in which it is priced, at most as many as a page may have rows.")]
+        quotes: Vec<CurrencyCode>,
+        #[graphql(desc = "The day. Null: the account's current day.")] date: Option<Date>,
+        #[graphql(default_with = "RatePurpose::Reference", desc = "What the rates are for.")] purpose: RatePurpose,
+    ) -> Result<Vec<RateResult>> {
+        let on = day(ctx, date)?;
+        let max = ctx.request()?.max_page_size;
+        if quotes.len() > usize::try_from(max).unwrap_or(usize::MAX) {
+            return Err(Error::caller(code::INVALID_PAGE, format!("at most {max} currencies can be given")));
+        }
+        let keys = quotes.into_iter().map(|quote| RateKey {
+            purpose: purpose.into(),
+            base: base.0,
+            quote: quote.0,
+            on,
+            missing: MissingPolicy::Previous,
+        });
+        let answers = ctx.load_many(keys.collect::<Vec<_>>()).await?;
+        Ok(answers.into_iter().map(RateResult::from).collect())
+    }
+
+    /// An amount in another currency. Null when no rate is held for that day; `currencyRate` tells why.
+    async fn convert(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The amount to convert.")] amount: MoneyInput,
+        #[graphql(desc = "The currency wanted.")] to: CurrencyCode,
+        #[graphql(desc = "The day of the rate. Null: the account's current day.")] date: Option<Date>,
+        #[graphql(default_with = "RatePurpose::Reference", desc = "What the conversion is for.")] purpose: RatePurpose,
+    ) -> Result<Option<Conversion>> {
+        Conversion::load(ctx, amount.money()?, to.0, date, purpose).await
+    }
+
+    /// A commodity by its code. Null when there is none.
+    async fn commodity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The code, with or without dots.")] code: HsCode,
+    ) -> Result<Option<Commodity>> {
+        Commodity::with_code(ctx, code.0.as_str().to_owned()).await
+    }
+
+    /// Commodities: all, those below one, those of a level, or those that a search finds.
+    async fn commodities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many, at most 100. Null: 20.")] first: Option<i32>,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(
+            desc = "The start of a code, or words that all stand in the English or Indonesian name. Null or blank: no search."
+        )]
+        search: Option<String>,
+        #[graphql(desc = "Only those directly below this code.")] parent: Option<HsCode>,
+        #[graphql(desc = "Only those of this level.")] level: Option<HsLevel>,
+    ) -> Result<CommodityConnection> {
+        let filter = CommodityFilter {
+            parent: parent.map(|code| code.0.as_str().to_owned()),
+            level: level.map(Into::into),
+            search: search.map(|text| read_search(&text)).transpose()?.flatten(),
+        };
+        CommodityConnection::load(ctx, filter, PageArguments { first, after, ..PageArguments::default() }).await
+    }
+}
+
+fn day(ctx: &Context<'_>, date: Option<Date>) -> Result<chrono::NaiveDate> {
+    match date {
+        Some(day) => Ok(day.0),
+        None => Ok(ctx.request()?.today()),
+    }
+}
+
+/// What a search text asks for. Digits and dots are the start of a code; anything else is words.
+fn read_search(text: &str) -> Result<Option<Search>> {
+    if text.len() > MAX_SEARCH_BYTES {
+        let message = format!("a search has at most {MAX_SEARCH_BYTES} bytes");
+        return Err(Error::caller(code::BAD_USER_INPUT, message));
+    }
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        return Ok((!digits.is_empty()).then_some(Search::Code(digits)));
+    }
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.len() > MAX_SEARCH_WORDS {
+        return Err(Error::caller(code::BAD_USER_INPUT, format!("a search has at most {MAX_SEARCH_WORDS} words")));
+    }
+    Ok((!words.is_empty()).then_some(Search::Words(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A search box takes a code as it is printed, or words in any case.
+    #[test]
+    fn a_search_is_a_code_or_words() {
+        let read = |text: &str| read_search(text).unwrap();
+        assert_eq!(read("1801.00"), Some(Search::Code("180100".to_owned())));
+        assert_eq!(read(" Biji  KAKAO "), Some(Search::Words(vec!["biji".to_owned(), "kakao".to_owned()])));
+        for blank in ["", "  ", ".", "--"] {
+            assert_eq!(read(blank), None, "{blank}");
+        }
+        assert_eq!(read_search(&"a ".repeat(9)).unwrap_err().code(), code::BAD_USER_INPUT);
+        assert_eq!(read_search(&"a".repeat(201)).unwrap_err().code(), code::BAD_USER_INPUT);
+    }
+}

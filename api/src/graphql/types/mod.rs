@@ -1,0 +1,12 @@
+//! Object types, one file per noun.
+
+pub mod aggregates;
+pub mod commodity;
+pub mod currency;
+pub mod installment;
+pub mod money;
+pub mod node;
+pub mod payment;
+pub mod rate;
+pub mod receipt;
+pub mod viewer;

@@ -1,0 +1,55 @@
+//! Whatever has a global id.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Interface};
+
+use super::commodity::Commodity;
+use super::installment::Installment;
+use super::payment::Payment;
+use super::receipt::Receipt;
+use crate::error::Result;
+use crate::graphql::context::ContextExt;
+use crate::graphql::id::GlobalId;
+use crate::loaders::commodities::CommodityKey;
+use crate::loaders::installments::InstallmentKey;
+use crate::loaders::payments::PaymentKey;
+use crate::loaders::receipts::ReceiptKey;
+
+/// Whatever has a global id.
+#[derive(Clone, Debug, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Global id, to be passed back and not to be taken apart."))]
+pub enum Node {
+    /// A payment.
+    Payment(Payment),
+    /// An installment.
+    Installment(Installment),
+    /// A receipt.
+    Receipt(Receipt),
+    /// A commodity.
+    Commodity(Commodity),
+}
+
+impl Node {
+    /// What an id names; `None` when that does not exist or belongs to another account.
+    ///
+    /// # Errors
+    /// When it cannot be loaded.
+    pub async fn fetch(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Self>> {
+        match id {
+            GlobalId::Payment(id) => {
+                ctx.load(PaymentKey(id)).await?.map(|row| Payment::new(row).map(Self::Payment)).transpose()
+            }
+            GlobalId::Installment(id) => {
+                ctx.load(InstallmentKey(id)).await?.map(|row| Installment::new(row).map(Self::Installment)).transpose()
+            }
+            GlobalId::Receipt(id) => {
+                ctx.load(ReceiptKey(id)).await?.map(|row| Receipt::new(row).map(Self::Receipt)).transpose()
+            }
+            GlobalId::Commodity(code) => {
+                let row: Option<Arc<_>> = ctx.load(CommodityKey(code)).await?;
+                Ok(row.map(|row| Self::Commodity(Commodity::new(row))))
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Payments and their lines.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, Object};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use entity::{payment, payment_line};
+
+use super::aggregates::PaymentAggregates;
+use super::commodity::Commodity;
+use super::installment::{Installment, InstallmentConnection, InstallmentPlan};
+use super::money::{Money, currency_of_row};
+use super::receipt::ReceiptConnection;
+use crate::domain::currency::Currency;
+use crate::domain::decimal;
+use crate::error::{Error, Result};
+use crate::graphql::context::ContextExt;
+use crate::graphql::id::GlobalId;
+use crate::graphql::input::{InstallmentWhere, PaymentSort};
+use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
+use crate::graphql::scalars::{Date, DateTime, Decimal};
+use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
+use crate::loaders::payments::{PaymentCountKey, PaymentLinesKey, PaymentPageKey, PaymentPlansKey};
+use crate::store::installments::InstallmentFilter;
+use crate::store::page::PageRequest;
+use crate::store::payment_filter::PaymentFilter;
+
+/// How far a payment has come. Being overdue is not a status: it depends on the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "payment::Status")]
+pub enum PaymentStatus {
+    /// Nothing has arrived.
+    Open,
+    /// Some has arrived or was waived.
+    PartiallyPaid,
+    /// Nothing is outstanding.
+    Paid,
+    /// Called off before anything arrived.
+    Cancelled,
+    /// The rest was given up.
+    WrittenOff,
+}
+
+/// An amount owed to the account, usually paid in installments.
+#[derive(Clone, Debug)]
+pub struct Payment {
+    row: Arc<payment::Model>,
+    currency: Currency,
+}
+
+#[Object]
+impl Payment {
+    /// Global id.
+    pub async fn id(&self) -> ID {
+        GlobalId::Payment(self.row.id).encode()
+    }
+
+    /// The account's own name for it, such as an invoice number; unique in the account.
+    async fn reference(&self) -> &str {
+        &self.row.reference
+    }
+
+    /// Who owes it. Null when not given.
+    async fn payer_name(&self) -> Option<&str> {
+        self.row.payer_name.as_deref()
+    }
+
+    /// What it is for. Null when not given.
+    async fn description(&self) -> Option<&str> {
+        self.row.description.as_deref()
+    }
+
+    /// What is owed in all.
+    async fn amount(&self) -> Money {
+        self.money(self.row.amount)
+    }
+
+    /// What was put on installments out of receipts.
+    async fn allocated(&self) -> Money {
+        self.money(self.row.allocated)
+    }
+
+    /// What was forgiven.
+    async fn waived(&self) -> Money {
+        self.money(self.row.waived)
+    }
+
+    /// What was given up when the payment was written off.
+    async fn written_off(&self) -> Money {
+        self.money(self.row.written_off)
+    }
+
+    /// What is still owed.
+    async fn outstanding(&self) -> Money {
+        self.money(self.row.outstanding)
+    }
+
+    /// What arrived and was not reversed.
+    async fn received(&self) -> Money {
+        self.money(self.row.received)
+    }
+
+    /// What arrived beyond what was owed.
+    async fn credit(&self) -> Money {
+        self.money(self.row.credit)
+    }
+
+    /// How far it has come.
+    async fn status(&self) -> PaymentStatus {
+        self.row.status.into()
+    }
+
+    /// Whether an installment was due before a day and something of it is still outstanding.
+    async fn is_overdue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day. Null: the current day in the payment's time zone.")] as_of: Option<Date>,
+    ) -> Result<bool> {
+        let day = self.day(ctx, as_of)?;
+        Ok(self.row.next_due_date.is_some_and(|due| due < day))
+    }
+
+    /// What is outstanding of the installments that were due before a day.
+    async fn overdue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day. Null: the current day in the payment's time zone.")] as_of: Option<Date>,
+    ) -> Result<Money> {
+        let day = self.day(ctx, as_of)?;
+        let overdue = match self.row.next_due_date {
+            Some(due) if due < day => ctx.load(PaymentOverdueKey { payment: self.row.id, as_of: day }).await?,
+            _ => 0,
+        };
+        Ok(self.money(overdue))
+    }
+
+    /// The earliest installment with something outstanding. Null when nothing is due any more.
+    async fn next_due(&self, ctx: &Context<'_>) -> Result<Option<Installment>> {
+        if self.row.next_due_date.is_none() {
+            return Ok(None);
+        }
+        let filter = InstallmentFilter { unsettled: true, ..InstallmentFilter::default() };
+        let request = PageRequest::forward(1, None);
+        let page = ctx.load(PaymentInstallmentsKey { payment: self.row.id, filter, request }).await?;
+        page.rows.first().map(|row| Installment::new(Arc::clone(row))).transpose()
+    }
+
+    /// The IANA time zone in which due dates are judged.
+    async fn time_zone(&self) -> &str {
+        &self.row.time_zone
+    }
+
+    /// How the payment was split. Null when it was not.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<InstallmentPlan>> {
+        let revisions = ctx.load(PaymentPlansKey(self.row.id)).await?;
+        Ok(InstallmentPlan::at(&revisions, 0, self.currency))
+    }
+
+    /// The installments, in due-date order.
+    async fn installments(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 12, desc = "How many, at most 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+        #[graphql(name = "where", desc = "Which installments. Null: all.")] filter: Option<InstallmentWhere>,
+    ) -> Result<InstallmentConnection> {
+        let filter = filter.map(InstallmentWhere::filter).unwrap_or_default();
+        let arguments = PageArguments { first: Some(first), after, ..PageArguments::default() };
+        InstallmentConnection::of_payment(ctx, self.row.id, filter, arguments).await
+    }
+
+    /// The receipts, as they arrived.
+    async fn receipts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Result<ReceiptConnection> {
+        ReceiptConnection::of_payment(ctx, self.row.id, first, after).await
+    }
+
+    /// The goods paid for, by position. Empty when none were given.
+    async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLine>> {
+        let rows = ctx.load(PaymentLinesKey(self.row.id)).await?;
+        Ok(rows.iter().map(|row| PaymentLine { row: Arc::clone(row), currency: self.currency }).collect())
+    }
+
+    /// Rises by one with each change; starts at 1.
+    async fn version(&self) -> i32 {
+        self.row.version
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.row.created_at)
+    }
+
+    /// When it last changed.
+    async fn updated_at(&self) -> DateTime {
+        DateTime(self.row.updated_at)
+    }
+}
+
+impl Payment {
+    /// A payment out of its row.
+    ///
+    /// # Errors
+    /// When the row's currency is unknown.
+    pub fn new(row: Arc<payment::Model>) -> Result<Self> {
+        Ok(Self { currency: currency_of_row(&row.currency)?, row })
+    }
+
+    /// Whether something can still fall due.
+    pub fn is_open(&self) -> bool {
+        matches!(self.row.status, payment::Status::Open | payment::Status::PartiallyPaid)
+    }
+
+    /// The day asked for, or the current one in the payment's time zone.
+    ///
+    /// # Errors
+    /// When the payment's time zone is unknown.
+    pub fn day(&self, ctx: &Context<'_>, as_of: Option<Date>) -> Result<NaiveDate> {
+        if let Some(day) = as_of {
+            return Ok(day.0);
+        }
+        let zone: Tz = self.row.time_zone.parse().map_err(Error::internal)?;
+        Ok(ctx.request()?.clock.today(zone))
+    }
+
+    fn money(&self, minor: i64) -> Money {
+        Money::of(minor, self.currency)
+    }
+}
+
+/// One line of goods on a payment.
+#[derive(Clone, Debug)]
+pub struct PaymentLine {
+    row: Arc<payment_line::Model>,
+    currency: Currency,
+}
+
+#[Object]
+impl PaymentLine {
+    /// Identifies the line in its payment.
+    async fn id(&self) -> ID {
+        ID(self.row.id.0.simple().to_string())
+    }
+
+    /// The goods as customs sees them. Null when no code was given.
+    async fn commodity(&self, ctx: &Context<'_>) -> Result<Option<Commodity>> {
+        match &self.row.commodity_code {
+            Some(code) => Commodity::with_code(ctx, code.clone()).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The goods in the exporter's words.
+    async fn description(&self) -> &str {
+        &self.row.description
+    }
+
+    /// How many units.
+    async fn quantity(&self) -> Result<Decimal> {
+        decimal::Decimal::parse(&self.row.quantity).map(Decimal).map_err(Error::internal)
+    }
+
+    /// What is counted, such as `kg` or `t`.
+    async fn unit(&self) -> &str {
+        &self.row.unit
+    }
+
+    /// The price of one unit.
+    async fn unit_price(&self) -> Money {
+        Money::of(self.row.unit_price, self.currency)
+    }
+
+    /// The price of the line.
+    async fn total(&self) -> Money {
+        Money::of(self.row.total, self.currency)
+    }
+}
+
+/// A page of payments.
+#[derive(Clone, Debug)]
+pub struct PaymentConnection {
+    filter: Arc<PaymentFilter>,
+    edges: Vec<Edge<Payment>>,
+    info: PageInfo,
+}
+
+#[Object]
+impl PaymentConnection {
+    /// The payments with their cursors.
+    async fn edges(&self) -> &[Edge<Payment>] {
+        &self.edges
+    }
+
+    /// The payments.
+    async fn nodes(&self) -> Vec<Payment> {
+        self.edges.iter().map(|edge| edge.node.clone()).collect()
+    }
+
+    /// Where the page stands.
+    async fn page_info(&self) -> PageInfo {
+        self.info.clone()
+    }
+
+    /// How many payments fit the filter on all pages. Counted only when it is selected.
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = ctx.load(PaymentCountKey(Arc::clone(&self.filter))).await?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+
+    /// Sums over all pages. Computed only when they are selected.
+    async fn aggregates(&self) -> PaymentAggregates {
+        PaymentAggregates::new(Arc::clone(&self.filter))
+    }
+}
+
+impl PaymentConnection {
+    /// One page of the account's payments.
+    ///
+    /// # Errors
+    /// When the arguments make no page, or the rows cannot be loaded.
+    pub async fn load(
+        ctx: &Context<'_>,
+        filter: PaymentFilter,
+        sort: PaymentSort,
+        arguments: PageArguments,
+    ) -> Result<Self> {
+        let filter = Arc::new(filter);
+        let list = List::new("payments", sort.kinds(), &(&sort.keys, &filter));
+        let request = list.request(&arguments, 20, ctx.request()?.max_page_size)?;
+        let order = Arc::new(sort.keys);
+        let key = PaymentPageKey { filter: Arc::clone(&filter), order: Arc::clone(&order), request };
+        let page = ctx.load(key).await?;
+        let edges = list.edges(
+            &page,
+            |row| PaymentSort::position(&order, row),
+            |row| Payment::new(Arc::clone(row)),
+        )?;
+        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
+        Ok(Self { filter, edges, info })
+    }
+}

@@ -1,0 +1,107 @@
+//! Commodities.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use entity::commodity::Model;
+
+use super::{Key, Source, by_shape, one_each};
+use crate::error::Result;
+use crate::store;
+use crate::store::commodities::{CommodityFilter, Match};
+use crate::store::page::{Page, PageRequest};
+
+/// A commodity by its code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityKey(pub String);
+
+impl Key for CommodityKey {
+    type Value = Option<Arc<Model>>;
+    const LOADER: &'static str = "commodity";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let codes: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        let rows = store::commodities::by_codes(&source.reader, &codes).await?;
+        Ok(one_each(keys, rows, |row| Self(row.code.clone())))
+    }
+}
+
+/// One page of the commodities that a filter finds. One statement for each page that the operation names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityPageKey {
+    /// Which commodities.
+    pub filter: CommodityFilter,
+    /// Which part of the list.
+    pub request: PageRequest,
+}
+
+impl Key for CommodityPageKey {
+    type Value = Arc<Page<Match>>;
+    const LOADER: &'static str = "commodity_page";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let page = store::commodities::page(&source.reader, &key.filter, &key.request).await?;
+            answers.insert(key.clone(), Arc::new(page));
+        }
+        Ok(answers)
+    }
+}
+
+/// How many commodities a filter finds. One statement for each filter that the operation names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityCountKey(pub CommodityFilter);
+
+impl Key for CommodityCountKey {
+    type Value = i64;
+    const LOADER: &'static str = "commodity_count";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            answers.insert(key.clone(), store::commodities::count(&source.reader, &key.0).await?);
+        }
+        Ok(answers)
+    }
+}
+
+/// One page of the commodities directly below one code, by code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityChildrenKey {
+    /// The code above.
+    pub parent: String,
+    /// Which part of the list.
+    pub request: PageRequest,
+}
+
+impl Key for CommodityChildrenKey {
+    type Value = Arc<Page<Arc<Model>>>;
+    const LOADER: &'static str = "commodity_children";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for (request, parents) in by_shape(keys, |key| (key.request.clone(), key.parent.clone())) {
+            for (parent, page) in store::commodities::pages_of_parents(&source.reader, &parents, &request).await? {
+                let key = Self { parent, request: request.clone() };
+                answers.insert(key, Arc::new(page.map(Arc::new)));
+            }
+        }
+        Ok(answers)
+    }
+}
+
+/// How many commodities stand directly below one code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityChildCountKey(pub String);
+
+impl Key for CommodityChildCountKey {
+    type Value = i64;
+    const LOADER: &'static str = "commodity_child_count";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let parents: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        let mut counts = store::commodities::counts_of_parents(&source.reader, &parents).await?;
+        Ok(keys.iter().map(|key| (key.clone(), counts.remove(&key.0).unwrap_or(0))).collect())
+    }
+}

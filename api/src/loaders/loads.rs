@@ -1,0 +1,163 @@
+//! The queue between resolvers and batch functions.
+//!
+//! A resolver puts its keys here and waits; [`super::operation::run`] takes what is queued and hands it to the
+//! loaders. The loads belong to the operation: a resolver that is dropped, because a sibling failed, drops
+//! nothing but its own wait. (`dataloader` alone panics every sibling when the future that drives a batch is
+//! dropped.)
+
+use std::any::{Any, TypeId};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use dataloader::BatchFn;
+use dataloader::cached::Loader;
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::oneshot;
+
+use super::{Key, Source};
+use crate::error::{Error, Result};
+use crate::store::Batch;
+
+/// All loads of one operation. Each key is loaded at most once.
+pub struct Loads {
+    source: Source,
+    queues: Mutex<HashMap<TypeId, Arc<dyn AnyQueue>>>,
+}
+
+impl Loads {
+    /// An empty queue for a new operation.
+    pub fn new(source: Source) -> Self {
+        Self { source, queues: Mutex::default() }
+    }
+
+    /// Where the loads read.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Loads one key, together with all others that are asked for meanwhile.
+    ///
+    /// # Errors
+    /// The error of the batch, shared by all who asked.
+    pub async fn one<K: Key>(&self, key: K) -> Result<K::Value> {
+        let answer = self.queue::<K>().push(key);
+        answer.await.unwrap_or_else(|_| Err(abandoned(K::LOADER)))
+    }
+
+    /// Loads some keys; the answers are in the order of the keys.
+    ///
+    /// # Errors
+    /// The first error of a batch.
+    pub async fn many<K: Key>(&self, keys: impl IntoIterator<Item = K>) -> Result<Vec<K::Value>> {
+        let queue = self.queue::<K>();
+        // All are queued before the first is awaited.
+        let answers: Vec<_> = keys.into_iter().map(|key| queue.push(key)).collect();
+        let mut values = Vec::with_capacity(answers.len());
+        for answer in answers {
+            values.push(answer.await.unwrap_or_else(|_| Err(abandoned(K::LOADER)))?);
+        }
+        Ok(values)
+    }
+
+    /// One batch for each loader that has keys queued.
+    pub(super) fn take_batches(&self) -> Vec<LocalBoxFuture<'static, ()>> {
+        let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
+        queues.into_iter().filter_map(AnyQueue::take_batch).collect()
+    }
+
+    fn queue<K: Key>(&self) -> Arc<Queue<K>> {
+        let mut queues = lock(&self.queues);
+        let queue =
+            queues.entry(TypeId::of::<K>()).or_insert_with(|| Arc::new(Queue::<K>::new(self.source.clone()))).clone();
+        drop(queues);
+        // The entry was made for exactly this type; a second queue would only batch worse.
+        queue.into_any().downcast().unwrap_or_else(|_| Arc::new(Queue::new(self.source.clone())))
+    }
+}
+
+impl std::fmt::Debug for Loads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loads").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+type Waiting<K> = Vec<(K, oneshot::Sender<Result<<K as Key>::Value>>)>;
+
+struct Queue<K: Key> {
+    loader: Loader<K, Result<K::Value>, Batches>,
+    waiting: Mutex<Waiting<K>>,
+}
+
+impl<K: Key> Queue<K> {
+    fn new(source: Source) -> Self {
+        // The queue has gathered the batch already: no yielding for more keys, and no cut at 200.
+        let loader = Loader::new(Batches { source }).with_yield_count(0).with_max_batch_size(usize::MAX);
+        Self { loader, waiting: Mutex::default() }
+    }
+
+    fn push(&self, key: K) -> oneshot::Receiver<Result<K::Value>> {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.waiting).push((key, sender));
+        receiver
+    }
+}
+
+/// A queue of keys of some type.
+trait AnyQueue: Send + Sync {
+    fn take_batch(self: Arc<Self>) -> Option<LocalBoxFuture<'static, ()>>;
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<K: Key> AnyQueue for Queue<K> {
+    fn take_batch(self: Arc<Self>) -> Option<LocalBoxFuture<'static, ()>> {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if waiting.is_empty() {
+            return None;
+        }
+        let loader = self.loader.clone();
+        Some(Box::pin(async move {
+            let keys: HashSet<K> = waiting.iter().map(|(key, _)| key.clone()).collect();
+            let answers = loader.try_load_many(keys.into_iter().collect()).await;
+            for (key, sender) in waiting {
+                let answer = match &answers {
+                    Ok(answers) => answers.get(&key).cloned().unwrap_or_else(|| Err(abandoned(K::LOADER))),
+                    Err(error) => Err(Error::internal(format!("loader {}: {error}", K::LOADER))),
+                };
+                // Nobody waits any more when the resolver was dropped; the answer stays for others.
+                let _ = sender.send(answer);
+            }
+        }))
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// Calls the batch function of a key type.
+struct Batches {
+    source: Source,
+}
+
+impl<K: Key> BatchFn<K, Result<K::Value>> for Batches {
+    async fn load(&mut self, keys: &[K]) -> HashMap<K, Result<K::Value>> {
+        let start = Instant::now();
+        let answers = K::load(&self.source, keys).await;
+        let batch = Batch { loader: K::LOADER, keys: keys.len(), took: start.elapsed() };
+        self.source.reader.meter().record_batch(batch);
+        match answers {
+            Ok(answers) => answers.into_iter().map(|(key, value)| (key, Ok(value))).collect(),
+            Err(error) => keys.iter().map(|key| (key.clone(), Err(error.clone()))).collect(),
+        }
+    }
+}
+
+fn abandoned(loader: &str) -> Error {
+    Error::internal(format!("loader {loader} left a key without an answer"))
+}
+
+/// A panic in one resolver must not make the queues unusable for its siblings.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

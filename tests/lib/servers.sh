@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154
+# Starts and stops the servers that the steps of tests/run talk to. Sourced by tests/run, which sets
+# `target`, `work` (a folder that is deleted at the end) and `logs`, and calls `stop_servers` on every exit.
+
+postgres_data=
+postgres_user=()
+dermaga_process=
+
+free_port() {
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+as_postgres_user() {
+    # From a folder that the other user may enter.
+    (cd "$postgres_data" && exec "${postgres_user[@]}" "$@")
+}
+
+# A throwaway PostgreSQL server, once; says where it is in TEST_POSTGRES_URL.
+start_postgres() {
+    [[ -z $postgres_data ]] || return 0
+    local programs port
+    programs=$(postgres_programs) || fail "no PostgreSQL 15 or newer: tests/run --only install"
+    port=$(free_port)
+
+    mkdir "$work/postgres"
+    postgres_data=$work/postgres
+    if ((EUID == 0)); then
+        # The server refuses to run as root. Debian's package makes the user postgres.
+        local user=postgres
+        id "$user" >/dev/null 2>&1 || user=nobody
+        postgres_user=(runuser -u "$user" --)
+        chmod 711 "$work"
+        chown "$user" "$postgres_data"
+    fi
+
+    # C.UTF-8 sorts by code point, as SQLite does.
+    as_postgres_user "$programs/initdb" --pgdata "$postgres_data" --username postgres --auth trust \
+        --encoding UTF8 --locale C.UTF-8 --no-sync --no-instructions >"$logs/initdb.log" 2>&1
+    # Nothing here has to survive a crash. Many tests at a time keep a pool each.
+    cat >>"$postgres_data/postgresql.conf" <<CONFIGURATION
+listen_addresses = '127.0.0.1'
+port = $port
+unix_socket_directories = '$postgres_data'
+max_connections = 200
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+CONFIGURATION
+    as_postgres_user "$programs/pg_ctl" --pgdata "$postgres_data" --wait --timeout 60 start >"$logs/postgres.log" 2>&1
+
+    export TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
+    echo "$("$programs/postgres" --version) answers at $TEST_POSTGRES_URL"
+}
+
+stop_postgres() {
+    [[ -n $postgres_data ]] || return 0
+    local programs
+    programs=$(postgres_programs) || return 0
+    as_postgres_user "$programs/pg_ctl" --pgdata "$postgres_data" --wait --mode immediate stop >>"$logs/postgres.log" 2>&1 || true
+    postgres_data=
+}
+
+# Dermaga itself on a new database with demonstration data; sets `dermaga_url`.
+start_dermaga() {
+    local port probe
+    port=$(free_port)
+    dermaga_url=http://127.0.0.1:$port
+
+    # In the temporary folder, so that a developer's dermaga.toml is not read.
+    (cd "$work" && exec "$target/debug/dermaga" serve --listen "127.0.0.1:$port" \
+        --database-url "sqlite://$work/browser.db" --demo-payments 200) >"$logs/dermaga.log" 2>&1 &
+    dermaga_process=$!
+
+    # Ready, or ended before it was ready, whichever comes first.
+    curl --silent --show-error --fail --output /dev/null --max-time 120 \
+        --retry 120 --retry-delay 1 --retry-max-time 120 --retry-connrefused \
+        "$dermaga_url/health/ready" >"$logs/ready.log" 2>&1 &
+    probe=$!
+    wait -n "$dermaga_process" "$probe" || true
+    if ! kill -0 "$dermaga_process" 2>/dev/null; then
+        kill "$probe" 2>/dev/null || true
+        dermaga_process=
+        fail "the server ended before it was ready"
+    fi
+    wait "$probe" || fail "the server was not ready within two minutes"
+    echo "the server answers at $dermaga_url"
+}
+
+# Asks the server to end, and fails unless it does so in time and with exit code 0.
+stop_dermaga() {
+    local status=0
+    kill -TERM "$dermaga_process"
+    timeout 30 tail --pid="$dermaga_process" -f /dev/null || fail "the server did not end within 30 seconds of SIGTERM"
+    wait "$dermaga_process" || status=$?
+    dermaga_process=
+    ((status == 0)) || fail "the server ended with exit code $status after SIGTERM"
+    echo "the server ended with exit code 0 after SIGTERM"
+}
+
+# For every exit, so nothing here may fail.
+stop_servers() {
+    if [[ -n $dermaga_process ]]; then
+        kill -KILL "$dermaga_process" 2>/dev/null || true
+        wait "$dermaga_process" 2>/dev/null || true
+    fi
+    stop_postgres
+}
