@@ -44,7 +44,6 @@ pub enum Level {
 
 impl Entity {
     /// All commodities. They belong to nobody, so there is nothing to scope.
-    #[allow(clippy::disallowed_methods, reason = "reference data has no account")]
     pub fn all() -> Select<Entity> {
         Self::find()
     }

@@ -46,7 +46,6 @@ pub enum Purpose {
 
 impl Entity {
     /// All rates. They belong to nobody, so there is nothing to scope.
-    #[allow(clippy::disallowed_methods, reason = "reference data has no account")]
     pub fn all() -> Select<Entity> {
         Self::find()
     }

@@ -3,6 +3,8 @@
 //! An entity knows its columns, its enumerations and its *scopes*: the only ways into a table that
 //! belongs to an account. It knows nothing of GraphQL, and does no arithmetic on money.
 
+#![allow(clippy::disallowed_methods, reason = "the scopes are written here, and SeaORM's macros find")]
+
 pub mod account;
 pub mod allocation;
 pub mod commodity;
@@ -24,7 +26,6 @@ pub trait AccountScoped: sea_orm::EntityTrait {
     const ACCOUNT: Self::Column;
 
     /// All rows of one account and of no other.
-    #[allow(clippy::disallowed_methods, reason = "this is the scope that the ban points to")]
     fn of_account(account: ids::AccountId) -> sea_orm::Select<Self> {
         use sea_orm::{ColumnTrait, QueryFilter};
         Self::find().filter(Self::ACCOUNT.eq(account))

@@ -22,7 +22,6 @@ pub struct Model {
 
 impl Entity {
     /// All sources. They belong to nobody, so there is nothing to scope.
-    #[allow(clippy::disallowed_methods, reason = "reference data has no account")]
     pub fn all() -> Select<Entity> {
         Self::find()
     }

@@ -1,1 +1,53 @@
-//! x
+//! The harness of the integration tests.
+//!
+//! A test gets a server of its own on a free port, over a fresh database of its own, with a clock that stands
+//! still on [`NOW`]. [`each_database!`] runs one test body on SQLite and on PostgreSQL.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a harness may fail loudly, and writes rows that no scope would let it"
+)]
+
+mod answer;
+mod app;
+mod databases;
+mod rows;
+
+pub use answer::Answer;
+pub use app::{NOW, TestApp, TestAppBuilder};
+pub use databases::{Backend, data_folder};
+pub use rows::{PaymentBuilder, insert_payments};
+
+/// Runs each test on both databases.
+///
+/// ```ignore
+/// each_database! {
+///     /// Why the test exists.
+///     async fn a_name(app: TestApp) { … }
+/// }
+/// ```
+/// Without `TEST_POSTGRES_URL` the PostgreSQL half is left out, and said to be.
+#[macro_export]
+macro_rules! each_database {
+    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: Backend) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            async fn body($backend: $crate::Backend) $body
+
+            #[tokio::test]
+            async fn sqlite() {
+                body($crate::Backend::Sqlite).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                if $crate::Backend::postgres_is_there() {
+                    body($crate::Backend::Postgres).await;
+                }
+            }
+        }
+    )*};
+}

@@ -10,15 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 const SOURCE: &str = include_str!("../../data/currencies.csv");
-const HEADER: [&str; 7] = [
-    "code",
-    "numeric",
-    "minor_units",
-    "settlement_digits",
-    "name_en",
-    "name_id",
-    "withdrawn",
-];
+const HEADER: [&str; 7] = ["code", "numeric", "minor_units", "settlement_digits", "name_en", "name_id", "withdrawn"];
 /// ISO 4217 has nothing finer than the ten-thousandths of CLF and UYW.
 const MAX_MINOR_UNITS: u8 = 4;
 
@@ -49,9 +41,7 @@ impl Currency {
     #[must_use]
     pub fn from_code(code: &str) -> Option<Currency> {
         let registry: &'static [CurrencyInfo] = &REGISTRY;
-        let at = registry
-            .binary_search_by(|info| info.code.as_str().cmp(code))
-            .ok()?;
+        let at = registry.binary_search_by(|info| info.code.as_str().cmp(code)).ok()?;
         registry.get(at).map(Currency)
     }
 
@@ -106,11 +96,7 @@ impl Currency {
     /// The name in Indonesian for `id` and its regions (`id-ID`), otherwise in English.
     #[must_use]
     pub fn name(self, locale: &str) -> &'static str {
-        if is_indonesian(locale) {
-            &self.0.name_id
-        } else {
-            &self.0.name_en
-        }
+        if is_indonesian(locale) { &self.0.name_id } else { &self.0.name_en }
     }
 
     /// The month ISO 4217 withdrew the currency, as `YYYY-MM`; `None` while it is in use. It is not
@@ -142,8 +128,7 @@ impl Currency {
     }
 
     fn listed(code: &str) -> Currency {
-        Self::from_code(code)
-            .expect("a test checks that the currencies with a name of their own are listed")
+        Self::from_code(code).expect("a test checks that the currencies with a name of their own are listed")
     }
 }
 
@@ -261,18 +246,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_code_is_known() {
-        for code in [
-            "",
-            "us",
-            "usd",
-            "Usd",
-            "USD ",
-            " USD",
-            "USDX",
-            "ZZZ",
-            "U$D",
-            "\u{ff35}SD",
-        ] {
+        for code in ["", "us", "usd", "Usd", "USD ", " USD", "USDX", "ZZZ", "U$D", "\u{ff35}SD"] {
             assert_eq!(Currency::from_code(code), None, "{code:?}");
         }
     }
@@ -280,12 +254,9 @@ mod tests {
     /// Rupiah has cents by ISO 4217 that nobody pays; yen has none at all.
     #[test]
     fn digits_follow_iso_and_practice() {
-        for (code, numeric, minor_units, settlement_digits) in [
-            ("IDR", "360", 2, 0),
-            ("JPY", "392", 0, 0),
-            ("USD", "840", 2, 2),
-            ("AUD", "036", 2, 2),
-        ] {
+        for (code, numeric, minor_units, settlement_digits) in
+            [("IDR", "360", 2, 0), ("JPY", "392", 0, 0), ("USD", "840", 2, 2), ("AUD", "036", 2, 2)]
+        {
             let currency = Currency::from_code(code).unwrap();
             assert_eq!(currency.numeric(), numeric, "{code}");
             assert_eq!(currency.minor_units(), minor_units, "{code}");
@@ -301,14 +272,8 @@ mod tests {
         assert_eq!(kroon.withdrawn(), Some("2011-01"));
         for month in Currency::all().filter_map(Currency::withdrawn) {
             let (year, month) = month.split_once('-').unwrap();
-            assert!(
-                year.len() == 4 && year.parse::<u16>().is_ok(),
-                "{year}-{month}"
-            );
-            assert!(
-                (1..=12).contains(&month.parse::<u8>().unwrap()),
-                "{year}-{month}"
-            );
+            assert!(year.len() == 4 && year.parse::<u16>().is_ok(), "{year}-{month}");
+            assert!((1..=12).contains(&month.parse::<u8>().unwrap()), "{year}-{month}");
         }
     }
 
@@ -316,11 +281,7 @@ mod tests {
     fn names_and_symbols_follow_the_locale() {
         for locale in ["id", "id-ID", "ID", "id_ID"] {
             assert_eq!(Currency::usd().symbol(locale), "US$", "{locale}");
-            assert_ne!(
-                Currency::usd().name(locale),
-                Currency::usd().name("en"),
-                "{locale}"
-            );
+            assert_ne!(Currency::usd().name(locale), Currency::usd().name("en"), "{locale}");
         }
         for locale in ["en", "en-US", "fr", "", "-id", "idx", "ido-ID"] {
             assert_eq!(Currency::usd().symbol(locale), "$", "{locale}");
@@ -344,10 +305,7 @@ mod tests {
         }
         let usd = "USD,840,2,2,US Dollar,Dolar AS,";
         assert!(row(usd).is_ok());
-        assert_eq!(
-            row(&format!("{usd}\n{usd}")).err().as_deref(),
-            Some("USD is listed twice")
-        );
+        assert_eq!(row(&format!("{usd}\n{usd}")).err().as_deref(), Some("USD is listed twice"));
         assert!(read("code,numeric\n").is_err());
     }
 }

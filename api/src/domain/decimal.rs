@@ -101,14 +101,9 @@ impl Decimal {
             _ => return Err(DecimalError::TooManyFractionDigits),
         };
         // At most 20 + 12 digits are left, and an i128 holds any 38.
-        let magnitude = integer
-            .bytes()
-            .chain(fraction.bytes())
-            .fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'));
-        Ok(Decimal::new(
-            if negative { -magnitude } else { magnitude },
-            scale,
-        ))
+        let magnitude =
+            integer.bytes().chain(fraction.bytes()).fold(0_i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        Ok(Decimal::new(if negative { -magnitude } else { magnitude }, scale))
     }
 
     /// The digits without the point, and the sign.
@@ -138,10 +133,7 @@ impl Decimal {
     /// The same number without trailing zeros after the point: 100.50 becomes 100.5.
     #[must_use]
     pub const fn normalized(self) -> Decimal {
-        let Decimal {
-            mut mantissa,
-            mut scale,
-        } = self;
+        let Decimal { mut mantissa, mut scale } = self;
         while scale > 0 && mantissa % 10 == 0 {
             // Zero has any number of trailing zeros.
             scale = if mantissa == 0 { 0 } else { scale - 1 };
@@ -238,9 +230,7 @@ fn check_digits(text: &str) -> Result<(), DecimalError> {
     match text.bytes().position(|byte| !byte.is_ascii_digit()) {
         None if text.is_empty() => Err(DecimalError::NotADecimal),
         None => Ok(()),
-        Some(at) if at > 0 && matches!(text.as_bytes()[at], b'e' | b'E') => {
-            Err(DecimalError::Exponent)
-        }
+        Some(at) if at > 0 && matches!(text.as_bytes()[at], b'e' | b'E') => Err(DecimalError::Exponent),
         Some(_) => Err(DecimalError::NotADecimal),
     }
 }
@@ -310,12 +300,7 @@ impl fmt::Display for Decimal {
             Some(1) => write!(text, "{magnitude}")?,
             Some(factor) => {
                 let factor = factor.unsigned_abs();
-                write!(
-                    text,
-                    "{}.{:0width$}",
-                    magnitude / factor,
-                    magnitude % factor
-                )?;
+                write!(text, "{}.{:0width$}", magnitude / factor, magnitude % factor)?;
             }
             None => write!(text, "0.{magnitude:0width$}")?,
         }
@@ -331,10 +316,7 @@ struct Text {
 
 impl Text {
     const fn new() -> Text {
-        Text {
-            bytes: [0; 257],
-            length: 0,
-        }
+        Text { bytes: [0; 257], length: 0 }
     }
 
     fn as_str(&self) -> &str {

@@ -12,8 +12,8 @@ pub const MAX_BYTES: usize = 16;
 
 /// The sections of the Harmonized System, in order.
 const SECTIONS: [&str; 21] = [
-    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV",
-    "XVI", "XVII", "XVIII", "XIX", "XX", "XXI",
+    "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII", "XIV", "XV", "XVI", "XVII",
+    "XVIII", "XIX", "XX", "XXI",
 ];
 
 /// A section, or a code of 2, 4, 6 or 8 digits.
@@ -93,8 +93,7 @@ impl HsCode {
                 .ok_or(HsCodeError::UnknownSection);
         }
         // An empty piece is a dot at an end or next to another one.
-        let is_digits =
-            |piece: &str| !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_digit());
+        let is_digits = |piece: &str| !piece.is_empty() && piece.bytes().all(|b| b.is_ascii_digit());
         if !text.split('.').all(is_digits) {
             return Err(HsCodeError::NotACode);
         }
@@ -117,10 +116,7 @@ impl HsCode {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Repr::Section(index) => SECTIONS
-                .get(usize::from(*index))
-                .copied()
-                .unwrap_or_default(),
+            Repr::Section(index) => SECTIONS.get(usize::from(*index)).copied().unwrap_or_default(),
             Repr::Digits { bytes, length } => bytes
                 .get(..usize::from(*length))
                 // Only ASCII digits are ever stored.
@@ -160,10 +156,7 @@ impl HsCode {
     #[must_use]
     pub fn parent_digits(&self) -> Option<HsCode> {
         match self.0 {
-            Repr::Digits {
-                mut bytes,
-                length: length @ 4..,
-            } => {
+            Repr::Digits { mut bytes, length: length @ 4.. } => {
                 let length = length - 2;
                 bytes.get_mut(usize::from(length)..)?.fill(0);
                 Some(HsCode(Repr::Digits { bytes, length }))
@@ -280,10 +273,7 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_printed_tariff() {
-        let sorted = [
-            "I", "IV", "V", "IX", "X", "XXI", "01", "18", "1801", "180100", "18010010", "1802",
-            "19",
-        ];
+        let sorted = ["I", "IV", "V", "IX", "X", "XXI", "01", "18", "1801", "180100", "18010010", "1802", "19"];
         let mut codes = sorted.map(code);
         codes.reverse();
         codes.sort();

@@ -55,14 +55,9 @@ impl Money {
         let minor_units = currency.minor_units();
         let amount = amount.normalized();
         if amount.scale() > minor_units {
-            return Err(MoneyError::TooPrecise {
-                currency,
-                minor_units,
-            });
+            return Err(MoneyError::TooPrecise { currency, minor_units });
         }
-        let amount = amount
-            .rescale_exact(minor_units)
-            .ok_or(MoneyError::TooLarge)?;
+        let amount = amount.rescale_exact(minor_units).ok_or(MoneyError::TooLarge)?;
         Ok(Money::new(amount.mantissa(), currency))
     }
 
@@ -78,10 +73,7 @@ impl Money {
         if self.currency != other.currency {
             return None;
         }
-        Some(Money::new(
-            self.minor.checked_add(other.minor)?,
-            self.currency,
-        ))
+        Some(Money::new(self.minor.checked_add(other.minor)?, self.currency))
     }
 
     /// The amount for a reader, in Indonesian for `id` and its regions, otherwise in English.
@@ -101,10 +93,7 @@ impl Money {
         let (group, point) = if indonesian { ('.', ',') } else { (',', '.') };
         let symbol = self.currency.symbol(locale);
         let amount = self.amount();
-        let digits = amount
-            .rescale_exact(self.currency.settlement_digits())
-            .unwrap_or(amount)
-            .to_string();
+        let digits = amount.rescale_exact(self.currency.settlement_digits()).unwrap_or(amount).to_string();
         let digits = digits.trim_start_matches('-');
         let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
 
@@ -149,12 +138,7 @@ mod tests {
             ("-0.01", "EUR", -1, "-0.01"),
             ("33333333", "IDR", 3_333_333_300, "33333333.00"),
             ("100.000", "JPY", 100, "100"),
-            (
-                "99999999999999999999",
-                "IDR",
-                9_999_999_999_999_999_999_900,
-                "99999999999999999999.00",
-            ),
+            ("99999999999999999999", "IDR", 9_999_999_999_999_999_999_900, "99999999999999999999.00"),
         ] {
             let money = money(amount, code).unwrap();
             assert_eq!(money.minor, minor, "{code} {amount}");
@@ -164,19 +148,10 @@ mod tests {
 
     #[test]
     fn too_many_digits_are_refused_and_never_rounded() {
-        for (amount, code, minor_units) in
-            [("0.001", "USD", 2), ("0.5", "JPY", 0), ("1.999", "IDR", 2)]
-        {
+        for (amount, code, minor_units) in [("0.001", "USD", 2), ("0.5", "JPY", 0), ("1.999", "IDR", 2)] {
             let currency = Currency::from_code(code).unwrap();
             let error = money(amount, code).unwrap_err();
-            assert_eq!(
-                error,
-                MoneyError::TooPrecise {
-                    currency,
-                    minor_units
-                },
-                "{code} {amount}"
-            );
+            assert_eq!(error, MoneyError::TooPrecise { currency, minor_units }, "{code} {amount}");
         }
         assert_eq!(
             money("0.5", "JPY").unwrap_err().to_string(),
@@ -189,15 +164,9 @@ mod tests {
     #[test]
     fn only_one_currency_adds_up() {
         let (usd, idr) = (Currency::usd(), Currency::idr());
-        assert_eq!(
-            Money::new(1, usd).checked_add(Money::new(2, usd)),
-            Some(Money::new(3, usd))
-        );
+        assert_eq!(Money::new(1, usd).checked_add(Money::new(2, usd)), Some(Money::new(3, usd)));
         assert_eq!(Money::new(1, usd).checked_add(Money::new(2, idr)), None);
-        assert_eq!(
-            Money::new(i128::MAX, usd).checked_add(Money::new(1, usd)),
-            None
-        );
+        assert_eq!(Money::new(i128::MAX, usd).checked_add(Money::new(1, usd)), None);
     }
 
     #[test]
@@ -226,17 +195,10 @@ mod tests {
             assert_eq!(money.formatted("id-ID"), id);
             assert_eq!(money.formatted("id"), id);
             assert_eq!(money.formatted("en-US"), en);
-            assert_eq!(
-                money.formatted("de-DE"),
-                en,
-                "an unknown locale reads as English"
-            );
+            assert_eq!(money.formatted("de-DE"), en, "an unknown locale reads as English");
         }
         let least = Money::new(i128::MIN, Currency::from_code("JPY").unwrap()).formatted("en");
-        assert_eq!(
-            least,
-            "-¥170,141,183,460,469,231,731,687,303,715,884,105,728"
-        );
+        assert_eq!(least, "-¥170,141,183,460,469,231,731,687,303,715,884,105,728");
     }
 
     proptest! {

@@ -158,10 +158,8 @@ mod tests {
     /// Two legs of different days make no rate of any day.
     #[test]
     fn legs_of_different_days_are_not_joined() {
-        let legs = [
-            leg(Currency::eur(), "USD", "1.0683", "2023-01-05"),
-            leg(Currency::eur(), "HRK", "7.5365", "2022-12-30"),
-        ];
+        let legs =
+            [leg(Currency::eur(), "USD", "1.0683", "2023-01-05"), leg(Currency::eur(), "HRK", "7.5365", "2022-12-30")];
         let outcome = route("USD", "HRK").quotation(find(&legs));
         assert_eq!(outcome, Outcome::Misaligned(day("2023-01-05"), day("2022-12-30")));
     }

@@ -46,9 +46,7 @@ impl Rate {
         if rate.is_zero() || rate.is_negative() || per == 0 {
             return None;
         }
-        Some(Rate(
-            ratio::from_decimal(rate) / BigRational::from_integer(per.into()),
-        ))
+        Some(Rate(ratio::from_decimal(rate) / BigRational::from_integer(per.into())))
     }
 
     /// The rate of a currency to itself.
@@ -115,9 +113,7 @@ impl Rate {
     pub fn convert(&self, from: Money, into: Currency) -> Option<Converted> {
         let exact = ratio::from_decimal(from.amount()) * &self.0;
         let minor_units = into.minor_units();
-        let minor = ratio::round_half_even(&exact, minor_units.into())
-            .units
-            .to_i128()?;
+        let minor = ratio::round_half_even(&exact, minor_units.into()).units.to_i128()?;
         Some(Converted {
             money: Money::new(minor, into),
             unrounded: ratio::to_decimal(&exact, UNROUNDED_DIGITS, minor_units)?,

@@ -23,10 +23,7 @@ pub(crate) struct Rounded {
 
 /// The value of `decimal` as a reduced fraction.
 pub(crate) fn from_decimal(decimal: Decimal) -> BigRational {
-    BigRational::new(
-        decimal.mantissa().into(),
-        power_of_ten(decimal.scale().into()),
-    )
+    BigRational::new(decimal.mantissa().into(), power_of_ten(decimal.scale().into()))
 }
 
 /// Rounds `value` to a multiple of `10^-scale`, ties to the even neighbour.
@@ -54,10 +51,7 @@ pub(crate) fn round_half_even(value: &BigRational, scale: i32) -> Rounded {
         Ordering::Equal => floor.is_odd(),
         Ordering::Greater => true,
     };
-    Rounded {
-        units: floor + BigInt::from(up),
-        exact,
-    }
+    Rounded { units: floor + BigInt::from(up), exact }
 }
 
 /// Rounds `value` half-even to at most `digits` significant digits.
@@ -78,10 +72,7 @@ pub(crate) fn to_significant(value: &BigRational, digits: u8) -> Decimal {
         rounded = round_half_even(value, scale);
     }
     let decimal = if let Ok(scale) = u8::try_from(scale) {
-        rounded
-            .units
-            .to_i128()
-            .map(|units| Decimal::new(units, scale))
+        rounded.units.to_i128().map(|units| Decimal::new(units, scale))
     } else if scale > 0 {
         let units = round_half_even(value, u8::MAX.into()).units.to_i128();
         units.map(|units| Decimal::new(units.max(1), u8::MAX))
@@ -90,11 +81,7 @@ pub(crate) fn to_significant(value: &BigRational, digits: u8) -> Decimal {
         whole.to_i128().map(|whole| Decimal::new(whole, 0))
     };
     let decimal = decimal.unwrap_or(Decimal::new(i128::MAX, 0));
-    if rounded.exact {
-        decimal.normalized()
-    } else {
-        decimal
-    }
+    if rounded.exact { decimal.normalized() } else { decimal }
 }
 
 /// Rounds `value` half-even to the most fraction digits from `most` down to `least` that fit.
@@ -104,22 +91,14 @@ pub(crate) fn to_decimal(value: &BigRational, most: u8, least: u8) -> Option<Dec
     (least..=most).rev().find_map(|scale| {
         let rounded = round_half_even(value, scale.into());
         let decimal = Decimal::new(rounded.units.to_i128()?, scale);
-        Some(if rounded.exact {
-            decimal.normalized()
-        } else {
-            decimal
-        })
+        Some(if rounded.exact { decimal.normalized() } else { decimal })
     })
 }
 
 /// `n` such that `10^(n-1) <= value <= 10^n`: 1 for 5, 3 for 123, 0 for 0.5, -1 for 0.05.
 fn leading_digit_position(value: &BigRational) -> i32 {
     let whole = value.to_integer();
-    let (number, sign) = if whole.is_zero() {
-        (value.recip().to_integer(), -1)
-    } else {
-        (whole, 1)
-    };
+    let (number, sign) = if whole.is_zero() { (value.recip().to_integer(), -1) } else { (whole, 1) };
     let length = i32::try_from(number.to_string().len()).unwrap_or(i32::MAX);
     // 0.05 has the reciprocal 20 of length 2, and its leading digit stands one place further left.
     if sign < 0 { 1 - length } else { length }

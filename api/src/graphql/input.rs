@@ -252,9 +252,7 @@ impl PaymentWhere {
         if let Some(due) = self.next_due_date {
             all.extend(due.is_null.map(PaymentFilter::NextDueIsNull));
             let bounds = [(Comparison::Eq, due.eq), (Comparison::Gte, due.gte), (Comparison::Lte, due.lte)];
-            all.extend(
-                bounds.into_iter().filter_map(|(how, day)| day.map(|day| PaymentFilter::NextDue(how, day.0))),
-            );
+            all.extend(bounds.into_iter().filter_map(|(how, day)| day.map(|day| PaymentFilter::NextDue(how, day.0))));
         }
         if let Some(created) = self.created_at {
             all.extend(created.gte.map(|at| PaymentFilter::CreatedAt(Comparison::Gte, at.0)));
@@ -274,7 +272,8 @@ impl InstallmentWhere {
         let due = self.due_date;
         let none_due = due.as_ref().is_some_and(|due| due.is_null == Some(true));
         let statuses = self.status.map(|list| list.into_iter().map(Into::into).collect());
-        let day = |of: fn(&DateFilter) -> Option<Date>| -> Option<NaiveDate> { due.as_ref().and_then(of).map(|day| day.0) };
+        let day =
+            |of: fn(&DateFilter) -> Option<Date>| -> Option<NaiveDate> { due.as_ref().and_then(of).map(|day| day.0) };
         InstallmentFilter {
             // Every installment has a due date.
             status: if none_due { Some(Vec::new()) } else { statuses },
@@ -441,7 +440,11 @@ fn columns(order: PaymentOrder) -> Vec<&'static str> {
         PaymentOrderField::NextDueDate => {
             let ascending = order.direction == SortDirection::Asc;
             // Turned around, what sorted last stands first.
-            if ascending == (order.nulls == NullsOrder::Last) { vec!["next_due_or_last"] } else { vec!["next_due_or_first"] }
+            if ascending == (order.nulls == NullsOrder::Last) {
+                vec!["next_due_or_last"]
+            } else {
+                vec!["next_due_or_first"]
+            }
         }
     }
 }

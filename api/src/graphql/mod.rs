@@ -37,7 +37,6 @@ fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscrip
 
 /// The schema in the schema definition language, as committed in `schema.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
-    let text = schema().sdl_with_options(options.prefer_single_line_descriptions());
+    let text = schema().sdl_with_options(SDLExportOptions::new().prefer_single_line_descriptions());
     format!("{}\n", text.trim())
 }

@@ -176,9 +176,10 @@ impl PageInfo {
 }
 
 fn page_size(name: &str, size: i32, max: u32) -> Result<u32> {
-    u32::try_from(size).ok().filter(|size| (1..=max).contains(size)).ok_or_else(|| {
-        Error::caller(code::INVALID_PAGE, format!("{name} must be from 1 to {max}, and is {size}"))
-    })
+    u32::try_from(size)
+        .ok()
+        .filter(|size| (1..=max).contains(size))
+        .ok_or_else(|| Error::caller(code::INVALID_PAGE, format!("{name} must be from 1 to {max}, and is {size}")))
 }
 
 /// FNV-1a: short, and the same on every replica and in every release.

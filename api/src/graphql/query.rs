@@ -31,6 +31,7 @@ const MAX_SEARCH_WORDS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub struct Query;
 
+/// Everything that can be read.
 #[Object]
 impl Query {
     /// Who is asking, and for which account.
@@ -84,8 +85,9 @@ impl Query {
         #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only what comes before this cursor.")] before: Option<String>,
         #[graphql(name = "where", desc = "Which payments. Null: all.")] filter: Option<PaymentWhere>,
-        #[graphql(desc = "At most three orders, the most important first. Null: the newest first.")]
-        order_by: Option<Vec<PaymentOrder>>,
+        #[graphql(desc = "At most three orders, the most important first. Null: the newest first.")] order_by: Option<
+            Vec<PaymentOrder>,
+        >,
     ) -> Result<PaymentConnection> {
         let filter = match filter {
             Some(filter) => filter.filter()?,
@@ -109,15 +111,11 @@ impl Query {
         #[graphql(desc = "The currency in which it is priced.")] quote: CurrencyCode,
         #[graphql(desc = "The day. Null: the account's current day.")] date: Option<Date>,
         #[graphql(default_with = "RatePurpose::Reference", desc = "What the rate is for.")] purpose: RatePurpose,
-        #[graphql(
-            default_with = "MissingRatePolicy::Previous",
-            desc = "What to do when that day has no rate."
-        )]
+        #[graphql(default_with = "MissingRatePolicy::Previous", desc = "What to do when that day has no rate.")]
         on_missing: MissingRatePolicy,
     ) -> Result<RateResult> {
         let on = day(ctx, date)?;
-        let key =
-            RateKey { purpose: purpose.into(), base: base.0, quote: quote.0, on, missing: on_missing.into() };
+        let key = RateKey { purpose: purpose.into(), base: base.0, quote: quote.0, on, missing: on_missing.into() };
         Ok(ctx.load(key).await?.into())
     }
 
@@ -126,8 +124,9 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The currency that is priced.")] base: CurrencyCode,
-        #[graphql(desc = "The currencies in which it is priced, at most as many as a page may have rows.")]
-        quotes: Vec<CurrencyCode>,
+        #[graphql(desc = "The currencies in which it is priced, at most as many as a page may have rows.")] quotes: Vec<
+            CurrencyCode,
+        >,
         #[graphql(desc = "The day. Null: the account's current day.")] date: Option<Date>,
         #[graphql(default_with = "RatePurpose::Reference", desc = "What the rates are for.")] purpose: RatePurpose,
     ) -> Result<Vec<RateResult>> {

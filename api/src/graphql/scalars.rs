@@ -37,6 +37,8 @@ fn kind(value: &Value) -> &'static str {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal(pub domain::decimal::Decimal);
 
+/// An exact decimal number as a string, without exponent. In arguments it has at most 20 digits before the
+/// point and 12 after it. In answers a number that is the result of a division has 18 significant digits.
 #[Scalar]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -53,6 +55,7 @@ impl ScalarType for Decimal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date(pub NaiveDate);
 
+/// A calendar day as `YYYY-MM-DD`, without a time zone.
 #[Scalar]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -79,6 +82,7 @@ impl ScalarType for Date {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// An instant as RFC 3339 with an offset, such as `2026-10-30T09:15:00+07:00`. Answers are in UTC.
 #[Scalar]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -100,6 +104,7 @@ impl ScalarType for DateTime {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrencyCode(pub domain::currency::Currency);
 
+/// A currency by its ISO 4217 code of three capital letters, such as `IDR`.
 #[Scalar]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -119,6 +124,8 @@ impl ScalarType for CurrencyCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HsCode(pub domain::hs_code::HsCode);
 
+/// A code of the Harmonized System of 2, 4, 6 or 8 digits; dots are accepted and not returned. A section is
+/// written as its Roman numeral, `I` to `XXI`.
 #[Scalar]
 impl ScalarType for HsCode {
     fn parse(value: Value) -> InputValueResult<Self> {

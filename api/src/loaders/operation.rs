@@ -40,7 +40,9 @@ impl Wake for Signal {
 
 /// Runs an operation to its end, with its loads batched by level.
 pub async fn run<F: Future>(loads: &Loads, operation: F) -> F::Output {
-    let mut operation = pin!(operation);
+    // Tokio makes a task that has done much wait for its next turn, and wakes it only then: that would look
+    // like a stall with half of a level's keys queued. Turns are given up below instead.
+    let mut operation = pin!(tokio::task::unconstrained(operation));
     let mut batches = FuturesUnordered::new();
     let signal = Arc::new(Signal::default());
     let waker = Waker::from(Arc::clone(&signal));

@@ -119,7 +119,8 @@ impl Key for RateKey {
         let db = &source.reader;
         let before = find(db, Side::Before, keys).await?;
         // The look-ups below run only for days without a rate, together for all keys.
-        let open: Vec<RateKey> = keys.iter().filter(|key| choose(key, before.get(key), None).is_none()).copied().collect();
+        let open: Vec<RateKey> =
+            keys.iter().filter(|key| choose(key, before.get(key), None).is_none()).copied().collect();
         let after = find(db, Side::After, &open).await?;
         let mut missing = Vec::new();
         let mut answers = HashMap::new();
@@ -163,11 +164,7 @@ fn choose(key: &RateKey, before: Option<&FoundRate>, after: Option<&FoundRate>) 
     }
 }
 
-fn nearest<'a>(
-    day: NaiveDate,
-    before: Option<&'a FoundRate>,
-    after: Option<&'a FoundRate>,
-) -> Option<&'a FoundRate> {
+fn nearest<'a>(day: NaiveDate, before: Option<&'a FoundRate>, after: Option<&'a FoundRate>) -> Option<&'a FoundRate> {
     let distance = |rate: &&FoundRate| (rate.quotation.effective - day).num_days().abs();
     before.into_iter().chain(after).min_by_key(distance)
 }
@@ -268,8 +265,7 @@ fn at_par(key: RateKey) -> FoundRate {
 
 /// First and last day of each key's pair: of the pair itself, or the days that both legs share.
 async fn spans(db: &Reader, keys: &[RateKey]) -> Result<HashMap<RateKey, (NaiveDate, NaiveDate)>> {
-    let wanted: HashSet<Pair> =
-        keys.iter().flat_map(|key| pairs(key, key.on)).map(|(pair, _)| pair).collect();
+    let wanted: HashSet<Pair> = keys.iter().flat_map(|key| pairs(key, key.on)).map(|(pair, _)| pair).collect();
     if wanted.is_empty() {
         return Ok(HashMap::new());
     }
@@ -303,12 +299,8 @@ impl Key for CurrencySpanKey {
         let pivot = pivot(Purpose::Reference);
         // The pivot itself is quoted whenever the dollar is.
         let other = |currency: Currency| if currency == pivot { Currency::usd() } else { currency };
-        let wanted: HashSet<Pair> =
-            keys.iter().map(|key| pair(Purpose::Reference, pivot, other(key.0))).collect();
+        let wanted: HashSet<Pair> = keys.iter().map(|key| pair(Purpose::Reference, pivot, other(key.0))).collect();
         let spans = store::rates::spans(&source.reader, &wanted.into_iter().collect::<Vec<_>>()).await?;
-        Ok(keys
-            .iter()
-            .map(|key| (*key, spans.get(&pair(Purpose::Reference, pivot, other(key.0))).copied()))
-            .collect())
+        Ok(keys.iter().map(|key| (*key, spans.get(&pair(Purpose::Reference, pivot, other(key.0))).copied())).collect())
     }
 }

@@ -7,9 +7,9 @@ use entity::allocation::{Column, Entity, Model};
 use entity::ids::{AccountId, InstallmentId, ReceiptId};
 use sea_orm::{ConnectionTrait, DbErr, QueryFilter, QueryOrder};
 
+use super::keys::KeyType;
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
-use super::keys::KeyType;
 use super::{children, keys};
 
 /// The order of allocations on an installment: as they were made.
@@ -20,8 +20,7 @@ pub const CREATION_ORDER: [SortKey; 1] = [SortKey { column: "id", descending: fa
 /// # Errors
 /// When the database does not answer.
 pub async fn of_receipts(db: &Reader, account: AccountId, receipts: &[ReceiptId]) -> Result<Vec<Model>, DbErr> {
-    let wanted =
-        keys::any_uuid(db.get_database_backend(), (Entity, Column::ReceiptId), receipts.iter().map(|id| id.0));
+    let wanted = keys::any_uuid(db.get_database_backend(), (Entity, Column::ReceiptId), receipts.iter().map(|id| id.0));
     Entity::of_account(account).filter(wanted).order_by_asc(Column::Id).all(db).await
 }
 
@@ -37,5 +36,13 @@ pub async fn pages_of_installments(
 ) -> Result<HashMap<InstallmentId, Page<Model>>, DbErr> {
     let order = (CREATION_ORDER.as_slice(), request);
     let rows = Entity::of_account(account);
-    children::pages(db, rows, Column::InstallmentId, installments, order, (KeyType::Uuid, |id| id.0.into(), |row| row.installment_id)).await
+    children::pages(
+        db,
+        rows,
+        Column::InstallmentId,
+        installments,
+        order,
+        (KeyType::Uuid, |id| id.0.into(), |row| row.installment_id),
+    )
+    .await
 }

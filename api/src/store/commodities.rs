@@ -12,10 +12,8 @@ use super::payment_filter::{contains, starts_with};
 use super::reader::Reader;
 
 /// The order of a list of commodities: the best match first, then by code.
-pub const MATCH_ORDER: [SortKey; 2] = [
-    SortKey { column: "match_rank", descending: false },
-    SortKey { column: "code", descending: false },
-];
+pub const MATCH_ORDER: [SortKey; 2] =
+    [SortKey { column: "match_rank", descending: false }, SortKey { column: "code", descending: false }];
 
 /// Which commodities are wanted. The default wants all.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -106,8 +104,7 @@ impl CommodityFilter {
 /// # Errors
 /// When the database does not answer.
 pub async fn by_codes(db: &Reader, codes: &[String]) -> Result<Vec<Model>, DbErr> {
-    let wanted =
-        keys::any_text(db.get_database_backend(), (Entity, Column::Code), codes.iter().map(String::as_str));
+    let wanted = keys::any_text(db.get_database_backend(), (Entity, Column::Code), codes.iter().map(String::as_str));
     Entity::all().filter(wanted).all(db).await
 }
 
@@ -193,11 +190,8 @@ pub async fn pages_of_parents(
 /// # Errors
 /// When the database does not answer.
 pub async fn counts_of_parents(db: &Reader, parents: &[String]) -> Result<HashMap<String, i64>, DbErr> {
-    let wanted = keys::any_text(
-        db.get_database_backend(),
-        (Entity, Column::ParentCode),
-        parents.iter().map(String::as_str),
-    );
+    let wanted =
+        keys::any_text(db.get_database_backend(), (Entity, Column::ParentCode), parents.iter().map(String::as_str));
     let rows: Vec<(String, i64)> = Entity::all()
         .filter(wanted)
         .select_only()

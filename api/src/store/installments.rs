@@ -10,9 +10,9 @@ use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter, QuerySelect};
 
 use super::keys::KeyType;
-use super::{children, keys};
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
+use super::{children, keys};
 
 /// The order of installments in a payment: by due date, made distinct.
 pub const DUE_ORDER: [SortKey; 3] = [
@@ -85,7 +85,15 @@ pub async fn pages_of_payments(
 ) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
     let rows = Entity::of_account(account).filter(filter.condition());
     let order = (DUE_ORDER.as_slice(), request);
-    children::pages(db, rows, Column::PaymentId, payments, order, (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id)).await
+    children::pages(
+        db,
+        rows,
+        Column::PaymentId,
+        payments,
+        order,
+        (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id),
+    )
+    .await
 }
 
 /// How many installments each of these payments has.
@@ -99,11 +107,7 @@ pub async fn counts_of_payments(
     filter: &InstallmentFilter,
 ) -> Result<HashMap<PaymentId, i64>, DbErr> {
     let rows: Vec<(PaymentId, i64)> = Entity::of_account(account)
-        .filter(keys::any_uuid(
-            db.get_database_backend(),
-            (Entity, Column::PaymentId),
-            payments.iter().map(|id| id.0),
-        ))
+        .filter(keys::any_uuid(db.get_database_backend(), (Entity, Column::PaymentId), payments.iter().map(|id| id.0)))
         .filter(filter.condition())
         .select_only()
         .column(Column::PaymentId)

@@ -52,11 +52,7 @@ pub fn any_uuid(backend: DbBackend, column: impl IntoColumnRef, values: impl Int
 }
 
 /// `column` is one of these texts.
-pub fn any_text<'a>(
-    backend: DbBackend,
-    column: impl IntoColumnRef,
-    values: impl IntoIterator<Item = &'a str>,
-) -> Expr {
+pub fn any_text<'a>(backend: DbBackend, column: impl IntoColumnRef, values: impl IntoIterator<Item = &'a str>) -> Expr {
     any_of(backend, column, KeyType::Text, values.into_iter().map(Value::from).collect())
 }
 

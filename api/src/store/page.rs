@@ -74,11 +74,7 @@ pub struct Page<T> {
 impl<T> Page<T> {
     /// The same page of something made from each row.
     pub fn map<U>(self, of: impl FnMut(T) -> U) -> Page<U> {
-        Page {
-            rows: self.rows.into_iter().map(of).collect(),
-            has_previous: self.has_previous,
-            has_next: self.has_next,
-        }
+        Page { rows: self.rows.into_iter().map(of).collect(), has_previous: self.has_previous, has_next: self.has_next }
     }
 }
 

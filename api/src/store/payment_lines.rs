@@ -13,7 +13,6 @@ use super::reader::Reader;
 /// # Errors
 /// When the database does not answer.
 pub async fn of_payments(db: &Reader, account: AccountId, payments: &[PaymentId]) -> Result<Vec<Model>, DbErr> {
-    let wanted =
-        keys::any_uuid(db.get_database_backend(), (Entity, Column::PaymentId), payments.iter().map(|id| id.0));
+    let wanted = keys::any_uuid(db.get_database_backend(), (Entity, Column::PaymentId), payments.iter().map(|id| id.0));
     Entity::of_account(account).filter(wanted).order_by_asc(Column::Position).all(db).await
 }

@@ -1,9 +1,9 @@
 //! Payments.
 
+use chrono::NaiveDate;
 use entity::ids::{AccountId, PaymentId};
 use entity::payment::{Column, Entity, Model, Status};
 use entity::{AccountScoped, installment};
-use chrono::NaiveDate;
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
@@ -11,6 +11,11 @@ use super::keys;
 use super::page::{Page, PageRequest, SortKey};
 use super::payment_filter::PaymentFilter;
 use super::reader::Reader;
+
+/// The filter that finds all payments.
+pub fn everything() -> PaymentFilter {
+    PaymentFilter::All(Vec::new())
+}
 
 /// Payments with these ids, in any order; ids of other accounts find nothing.
 ///
@@ -118,9 +123,8 @@ pub async fn totals(db: &Reader, account: AccountId, filter: &PaymentFilter) -> 
         .group_by(Column::Currency);
     for name in ["amount", "received", "outstanding"] {
         let [high, low] = halves(name);
-        query = query
-            .column_as(Expr::cust(high), format!("{name}_high"))
-            .column_as(Expr::cust(low), format!("{name}_low"));
+        query =
+            query.column_as(Expr::cust(high), format!("{name}_high")).column_as(Expr::cust(low), format!("{name}_low"));
     }
     let rows = query.into_model::<TotalsRow>().all(db).await?;
     Ok(rows
@@ -188,10 +192,7 @@ pub async fn overdue_totals(
         )
         .and_where(Expr::col((Alias::new("i"), installment::Column::DueDate)).lt(as_of))
         .and_where(Expr::col((Alias::new("i"), installment::Column::Outstanding)).gt(0))
-        .add_group_by([
-            Expr::col((p.clone(), Column::Status)),
-            Expr::col((p, Column::Currency)),
-        ])
+        .add_group_by([Expr::col((p.clone(), Column::Status)), Expr::col((p, Column::Currency))])
         .to_owned();
     let rows = OverdueRow::find_by_statement(db.get_database_backend().build(&query)).all(db).await?;
     Ok(rows

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use entity::currency_rate::Purpose;
+use entity::currency_rate::{self, Purpose};
 use sea_orm::sea_query::Value;
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult, QuerySelect};
 
 use super::keys::{self, KeyType};
 use super::reader::Reader;
@@ -57,6 +57,21 @@ pub enum Side {
     After,
 }
 
+/// Whether there is any rate.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn any(db: &Reader) -> Result<bool, DbErr> {
+    let first: Option<String> = currency_rate::Entity::all()
+        .select_only()
+        .column(currency_rate::Column::Source)
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(first.is_some())
+}
+
 const KEY: [(&str, KeyType); 4] =
     [("purpose", KeyType::Text), ("base", KeyType::Text), ("quote", KeyType::Text), ("on_date", KeyType::Date)];
 
@@ -95,9 +110,7 @@ pub async fn quotes(
     );
     let rows: Vec<Vec<Value>> = wanted
         .iter()
-        .map(|(pair, on)| {
-            vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into(), (*on).into()]
-        })
+        .map(|(pair, on)| vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into(), (*on).into()])
         .collect();
     let statement = keys::over_keys(db.get_database_backend(), &KEY, &rows, &sql);
     let found = QuoteRow::find_by_statement(statement).all(db).await?;
@@ -127,10 +140,8 @@ pub async fn spans(db: &Reader, pairs: &[Pair]) -> Result<HashMap<Pair, (NaiveDa
         )
     };
     let sql = format!("SELECT k.n, {} AS earliest, {} AS latest FROM k", end("ASC"), end("DESC"));
-    let rows: Vec<Vec<Value>> = pairs
-        .iter()
-        .map(|pair| vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into()])
-        .collect();
+    let rows: Vec<Vec<Value>> =
+        pairs.iter().map(|pair| vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into()]).collect();
     let statement = keys::over_keys(db.get_database_backend(), &KEY[..3], &rows, &sql);
     let found = SpanRow::find_by_statement(statement).all(db).await?;
     Ok(found

@@ -8,15 +8,13 @@ use entity::receipt::{Column, Entity, Model};
 use sea_orm::{ConnectionTrait, DbErr, QueryFilter};
 
 use super::keys::KeyType;
-use super::{children, keys};
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
+use super::{children, keys};
 
 /// The order of receipts in a payment: as they arrived, made distinct.
-pub const ARRIVAL_ORDER: [SortKey; 2] = [
-    SortKey { column: "received_at", descending: false },
-    SortKey { column: "id", descending: false },
-];
+pub const ARRIVAL_ORDER: [SortKey; 2] =
+    [SortKey { column: "received_at", descending: false }, SortKey { column: "id", descending: false }];
 
 /// Receipts with these ids, in any order.
 ///
@@ -39,5 +37,13 @@ pub async fn pages_of_payments(
 ) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
     let order = (ARRIVAL_ORDER.as_slice(), request);
     let rows = Entity::of_account(account);
-    children::pages(db, rows, Column::PaymentId, payments, order, (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id)).await
+    children::pages(
+        db,
+        rows,
+        Column::PaymentId,
+        payments,
+        order,
+        (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id),
+    )
+    .await
 }

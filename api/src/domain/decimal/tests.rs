@@ -20,14 +20,8 @@ fn what_is_read_is_printed() {
         ("100.50", "100.50"),
         ("-0.05", "-0.05"),
         ("20275.17", "20275.17"),
-        (
-            "99999999999999999999.999999999999",
-            "99999999999999999999.999999999999",
-        ),
-        (
-            "0000000000000000000000000000000000000000000000000000000000001.5",
-            "1.5",
-        ),
+        ("99999999999999999999.999999999999", "99999999999999999999.999999999999"),
+        ("0000000000000000000000000000000000000000000000000000000000001.5", "1.5"),
     ] {
         assert_eq!(dec(text).to_string(), printed, "{text}");
     }
@@ -67,11 +61,7 @@ fn what_is_not_a_decimal_is_refused_with_its_reason() {
         (&long, TooLong),
         (&huge, TooLong),
     ] {
-        assert_eq!(
-            Decimal::parse(text).map(|d| d.to_string()),
-            Err(error),
-            "{text:.70}"
-        );
+        assert_eq!(Decimal::parse(text).map(|d| d.to_string()), Err(error), "{text:.70}");
     }
 }
 
@@ -87,18 +77,9 @@ fn messages_name_the_limits() {
 fn extreme_values_print_without_an_exponent() {
     let smallest = Decimal::new(1, 255).to_string();
     assert_eq!(smallest, format!("0.{}1", "0".repeat(254)));
-    assert_eq!(
-        Decimal::new(i128::MIN, 0).to_string(),
-        i128::MIN.to_string()
-    );
-    assert_eq!(
-        Decimal::new(i128::MIN, 38).to_string(),
-        "-1.70141183460469231731687303715884105728",
-    );
-    assert_eq!(
-        Decimal::new(i128::MAX, 39).to_string(),
-        "0.170141183460469231731687303715884105727",
-    );
+    assert_eq!(Decimal::new(i128::MIN, 0).to_string(), i128::MIN.to_string());
+    assert_eq!(Decimal::new(i128::MIN, 38).to_string(), "-1.70141183460469231731687303715884105728",);
+    assert_eq!(Decimal::new(i128::MAX, 39).to_string(), "0.170141183460469231731687303715884105727",);
 }
 
 /// A precision in a format string must not silently cut digits off an amount.
@@ -126,84 +107,34 @@ fn rounding_is_half_even() {
         ("7", 2, "7"),
         ("7.10", 2, "7.10"),
     ] {
-        assert_eq!(
-            dec(text).round_half_even(scale).to_string(),
-            rounded,
-            "{text} to {scale}"
-        );
+        assert_eq!(dec(text).round_half_even(scale).to_string(), rounded, "{text} to {scale}");
     }
-    assert_eq!(
-        Decimal::new(i128::MAX, 38).round_half_even(0).to_string(),
-        "2"
-    );
-    assert_eq!(
-        Decimal::new(i128::MIN, 38).round_half_even(0).to_string(),
-        "-2"
-    );
-    assert_eq!(
-        Decimal::new(i128::MIN, 39).round_half_even(0).to_string(),
-        "0"
-    );
-    assert_eq!(
-        Decimal::new(5 * 10_i128.pow(37), 38)
-            .round_half_even(0)
-            .to_string(),
-        "0"
-    );
+    assert_eq!(Decimal::new(i128::MAX, 38).round_half_even(0).to_string(), "2");
+    assert_eq!(Decimal::new(i128::MIN, 38).round_half_even(0).to_string(), "-2");
+    assert_eq!(Decimal::new(i128::MIN, 39).round_half_even(0).to_string(), "0");
+    assert_eq!(Decimal::new(5 * 10_i128.pow(37), 38).round_half_even(0).to_string(), "0");
 }
 
 #[test]
 fn rescaling_is_exact_or_refused() {
-    assert_eq!(
-        dec("1.50")
-            .rescale_exact(1)
-            .map(|d| d.to_string())
-            .as_deref(),
-        Some("1.5")
-    );
-    assert_eq!(
-        dec("1.5")
-            .rescale_exact(3)
-            .map(|d| d.to_string())
-            .as_deref(),
-        Some("1.500")
-    );
+    assert_eq!(dec("1.50").rescale_exact(1).map(|d| d.to_string()).as_deref(), Some("1.5"));
+    assert_eq!(dec("1.5").rescale_exact(3).map(|d| d.to_string()).as_deref(), Some("1.500"));
     assert!(dec("1.55").rescale_exact(1).is_none());
     assert!(dec("10").rescale_exact(38).is_none());
-    assert_eq!(
-        Decimal::ZERO.rescale_exact(255).map(Decimal::scale),
-        Some(255)
-    );
+    assert_eq!(Decimal::ZERO.rescale_exact(255).map(Decimal::scale), Some(255));
 }
 
 #[test]
 fn arithmetic_is_exact_or_refused() {
-    assert_eq!(
-        dec("0.1").checked_add(dec("0.20")).unwrap().to_string(),
-        "0.30"
-    );
-    assert_eq!(
-        dec("1").checked_sub(dec("0.01")).unwrap().to_string(),
-        "0.99"
-    );
-    assert_eq!(
-        dec("5350").checked_mul(dec("0.075")).unwrap().to_string(),
-        "401.250"
-    );
+    assert_eq!(dec("0.1").checked_add(dec("0.20")).unwrap().to_string(), "0.30");
+    assert_eq!(dec("1").checked_sub(dec("0.01")).unwrap().to_string(), "0.99");
+    assert_eq!(dec("5350").checked_mul(dec("0.075")).unwrap().to_string(), "401.250");
     let most = Decimal::new(i128::MAX, 0);
     assert!(most.checked_add(Decimal::ONE).is_none());
     assert!(most.checked_add(dec("0.1")).is_none());
-    assert!(
-        Decimal::new(i128::MIN, 0)
-            .checked_sub(Decimal::ONE)
-            .is_none()
-    );
+    assert!(Decimal::new(i128::MIN, 0).checked_sub(Decimal::ONE).is_none());
     assert!(most.checked_mul(dec("2")).is_none());
-    assert!(
-        Decimal::new(1, 200)
-            .checked_mul(Decimal::new(1, 56))
-            .is_none()
-    );
+    assert!(Decimal::new(1, 200).checked_mul(Decimal::new(1, 56)).is_none());
 }
 
 /// Pairs whose common scale would overflow, and floors of negative numbers, decide these.
@@ -256,8 +187,8 @@ fn any_pair() -> impl Strategy<Value = (Decimal, Decimal)> {
         let b = coarse.mantissa().saturating_add(off);
         (a, Decimal::new(b, coarse.scale()))
     });
-    let respelled = (any_decimal(), any::<u8>())
-        .prop_map(|(a, scale)| (a, a.rescale_exact(scale).unwrap_or(a.normalized())));
+    let respelled =
+        (any_decimal(), any::<u8>()).prop_map(|(a, scale)| (a, a.rescale_exact(scale).unwrap_or(a.normalized())));
     prop_oneof![(any_decimal(), any_decimal()), near, respelled]
 }
 

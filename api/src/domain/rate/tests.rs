@@ -25,10 +25,7 @@ fn usd_idr() -> Rate {
 #[test]
 fn the_cross_rate_and_its_inverse_keep_their_digits() {
     assert_eq!(usd_idr().to_decimal().to_string(), "18148.2008592910849");
-    assert_eq!(
-        usd_idr().inverse().to_decimal().to_string(),
-        "0.0000551018807733794587"
-    );
+    assert_eq!(usd_idr().inverse().to_decimal().to_string(), "0.0000551018807733794587");
     assert_eq!(usd_idr().inverse().inverse(), usd_idr());
 }
 
@@ -36,10 +33,7 @@ fn the_cross_rate_and_its_inverse_keep_their_digits() {
 #[test]
 fn a_billion_rupiah_is_not_rounded_through_the_quote() {
     let billion = money("1000000000", "IDR");
-    let converted = usd_idr()
-        .inverse()
-        .convert(billion, Currency::usd())
-        .unwrap();
+    let converted = usd_idr().inverse().convert(billion, Currency::usd()).unwrap();
     assert_eq!(converted.money, money("55101.88", "USD"));
     let through_the_quote = rate("0.000055").convert(billion, Currency::usd()).unwrap();
     assert_eq!(through_the_quote.money, money("55000", "USD"));
@@ -52,14 +46,7 @@ fn conversion_rounds_once_half_even_and_shows_what_it_rounded() {
         ("0.03", "EUR", "0.5", "USD", "0.02", "0.015"),
         ("-0.03", "EUR", "0.5", "USD", "-0.02", "-0.015"),
         ("-0.01", "EUR", "0.5", "USD", "0", "-0.005"),
-        (
-            "0.01",
-            "EUR",
-            "0.500000000001",
-            "USD",
-            "0.01",
-            "0.00500000000001",
-        ),
+        ("0.01", "EUR", "0.500000000001", "USD", "0.01", "0.00500000000001"),
         ("1", "USD", "18148.20", "IDR", "18148.20", "18148.2"),
         ("1.05", "USD", "150", "JPY", "158", "157.5"),
         ("5015.625", "BHD", "1", "USD", "5015.62", "5015.625"),
@@ -67,21 +54,10 @@ fn conversion_rounds_once_half_even_and_shows_what_it_rounded() {
     ] {
         let into = Currency::from_code(into).unwrap();
         let converted = rate(quote).convert(money(amount, from), into).unwrap();
-        assert_eq!(
-            converted.money.amount(),
-            dec(rounded),
-            "{from} {amount} at {quote}"
-        );
-        assert_eq!(
-            converted.unrounded.to_string(),
-            unrounded,
-            "{from} {amount} at {quote}"
-        );
+        assert_eq!(converted.money.amount(), dec(rounded), "{from} {amount} at {quote}");
+        assert_eq!(converted.unrounded.to_string(), unrounded, "{from} {amount} at {quote}");
     }
-    let third = rate("1")
-        .over(&rate("3"))
-        .convert(money("1", "EUR"), Currency::usd())
-        .unwrap();
+    let third = rate("1").over(&rate("3")).convert(money("1", "EUR"), Currency::usd()).unwrap();
     assert_eq!(third.unrounded.to_string(), "0.333333333333333333");
 }
 
@@ -89,10 +65,7 @@ fn conversion_rounds_once_half_even_and_shows_what_it_rounded() {
 fn what_does_not_fit_is_refused_and_large_amounts_lose_shown_digits_only() {
     let most = Money::new(i128::MAX, Currency::usd());
     assert_eq!(rate("1.01").convert(most, Currency::eur()), None);
-    let third = rate("1")
-        .over(&rate("3"))
-        .convert(most, Currency::eur())
-        .unwrap();
+    let third = rate("1").over(&rate("3")).convert(most, Currency::eur()).unwrap();
     assert_eq!(third.money.minor, i128::MAX / 3);
     assert_eq!(third.unrounded.scale(), 2);
 }
@@ -119,11 +92,7 @@ fn interpolation_stays_on_the_line() {
         (1, 0, "20100.5"),
     ] {
         let between = Rate::interpolate(&friday, &monday, elapsed, total);
-        assert_eq!(
-            between.to_decimal().to_string(),
-            expected,
-            "{elapsed} of {total}"
-        );
+        assert_eq!(between.to_decimal().to_string(), expected, "{elapsed} of {total}");
     }
     let thirds = Rate::interpolate(&rate("1"), &rate("2"), 1, 3);
     assert_eq!(thirds.times(&rate("3")), rate("4"));
@@ -140,10 +109,7 @@ fn a_rate_is_shown_with_at_most_18_significant_digits() {
         (ratio("200", "3"), "66.6666666666666667"),
         (ratio("1", "300"), "0.00333333333333333333"),
         (ratio("1", "1024"), "0.0009765625"),
-        (
-            ratio("9999999999999999999", "10000000000000000000"),
-            "1.00000000000000000",
-        ),
+        (ratio("9999999999999999999", "10000000000000000000"), "1.00000000000000000"),
         (rate("1000"), "1000"),
         (rate("999999999999999999"), "999999999999999999"),
         (rate("9999999999999999995"), "10000000000000000000"),
@@ -156,9 +122,7 @@ fn a_rate_is_shown_with_at_most_18_significant_digits() {
 
 #[test]
 fn a_rate_no_decimal_can_hold_is_shown_at_the_end_of_the_range() {
-    let huge = (0..5).fold(Rate::one(), |rate, _| {
-        rate.times(&self::rate("10000000000000000000"))
-    });
+    let huge = (0..5).fold(Rate::one(), |rate, _| rate.times(&self::rate("10000000000000000000")));
     assert_eq!(huge.to_decimal(), Decimal::new(i128::MAX, 0));
     let tiny = (0..5).fold(huge.inverse(), |rate, _| rate.times(&rate));
     assert_eq!(tiny.to_decimal(), Decimal::new(1, u8::MAX));
@@ -167,9 +131,8 @@ fn a_rate_no_decimal_can_hold_is_shown_at_the_end_of_the_range() {
 /// Quotes as sources print them: any positive decimal that can be parsed, per 1 to 1000.
 fn any_rate() -> impl Strategy<Value = Rate> {
     let mantissa = prop_oneof![1_i128..100_000_000, 1..10_i128.pow(32)];
-    (mantissa, 0_u8..=12, 1_u32..=1000).prop_map(|(mantissa, scale, per)| {
-        Rate::quoted(Decimal::new(mantissa, scale), per).unwrap()
-    })
+    (mantissa, 0_u8..=12, 1_u32..=1000)
+        .prop_map(|(mantissa, scale, per)| Rate::quoted(Decimal::new(mantissa, scale), per).unwrap())
 }
 
 fn half_a_unit(scale: u32) -> BigRational {

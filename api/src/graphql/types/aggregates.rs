@@ -25,6 +25,7 @@ pub struct PaymentAggregates {
     filter: Arc<PaymentFilter>,
 }
 
+/// Sums over all payments that fit a filter, on all pages.
 #[Object]
 impl PaymentAggregates {
     /// How many payments.
@@ -118,6 +119,7 @@ pub struct CurrencyTotals {
     sums: Sums,
 }
 
+/// Sums over payments in one currency.
 #[Object]
 impl CurrencyTotals {
     /// The currency of every amount here.
@@ -171,6 +173,7 @@ pub struct StatusTotals {
     rows: Vec<Totals>,
 }
 
+/// Sums over payments of one status.
 #[Object]
 impl StatusTotals {
     /// The status of the payments.

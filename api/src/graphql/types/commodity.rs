@@ -46,6 +46,7 @@ pub enum MatchKind {
 #[derive(Clone, Debug)]
 pub struct Commodity(Arc<commodity::Model>);
 
+/// Goods as customs sees them: a node of the Harmonized System.
 #[Object]
 impl Commodity {
     /// Global id.
@@ -170,6 +171,7 @@ pub struct CommodityConnection {
     info: PageInfo,
 }
 
+/// A page of commodities: the best match first when something was searched, otherwise by code.
 #[Object]
 impl CommodityConnection {
     /// The commodities with their cursors and scores.
@@ -239,6 +241,7 @@ pub struct CommodityChildConnection {
     info: PageInfo,
 }
 
+/// A page of the commodities directly below another, by code.
 #[Object]
 impl CommodityChildConnection {
     /// The commodities with their cursors.
@@ -270,11 +273,8 @@ impl CommodityChildConnection {
         let arguments = PageArguments { first: Some(first), after, ..PageArguments::default() };
         let request = list.request(&arguments, max, max)?;
         let page = ctx.load(CommodityChildrenKey { parent: parent.to_owned(), request }).await?;
-        let edges = list.edges(
-            &page,
-            |row| vec![KeyValue::Text(row.code.clone())],
-            |row| Ok(Commodity::new(Arc::clone(row))),
-        )?;
+        let edges =
+            list.edges(&page, |row| vec![KeyValue::Text(row.code.clone())], |row| Ok(Commodity::new(Arc::clone(row))))?;
         let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
         Ok(Self { parent: parent.to_owned(), edges, info })
     }

@@ -13,6 +13,7 @@ use crate::loaders::rates::CurrencySpanKey;
 #[derive(Clone, Copy, Debug)]
 pub struct Currency(pub domain::currency::Currency);
 
+/// A currency of ISO 4217, withdrawn ones with published rates included.
 #[Object]
 impl Currency {
     /// Code of three letters.
@@ -28,7 +29,10 @@ impl Currency {
     /// The name of the currency.
     async fn name(
         &self,
-        #[graphql(default = "id", desc = "The language: Indonesian (`id`) or English (`en`). Any other is answered in English.")]
+        #[graphql(
+            default = "id",
+            desc = "The language: Indonesian (`id`) or English (`en`). Any other is answered in English."
+        )]
         locale: String,
     ) -> &str {
         self.0.name(&locale)

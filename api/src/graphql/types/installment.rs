@@ -55,6 +55,7 @@ pub struct Installment {
     currency: Currency,
 }
 
+/// A part of a payment with its own due date.
 #[Object]
 impl Installment {
     /// Global id.
@@ -182,6 +183,7 @@ pub struct InstallmentConnection {
     info: PageInfo,
 }
 
+/// A page of the installments of a payment, in due-date order.
 #[Object]
 impl InstallmentConnection {
     /// The installments with their cursors.
@@ -221,8 +223,7 @@ impl InstallmentConnection {
         let list = List::new("installments", kinds, &(payment, &filter));
         let max = ctx.request()?.max_page_size;
         let request = list.request(&arguments, max, max)?;
-        let page: Arc<Page<_>> =
-            ctx.load(PaymentInstallmentsKey { payment, filter: filter.clone(), request }).await?;
+        let page: Arc<Page<_>> = ctx.load(PaymentInstallmentsKey { payment, filter: filter.clone(), request }).await?;
         let edges = list.edges(&page, |row| due_position(row), |row| Installment::new(Arc::clone(row)))?;
         let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
         Ok(Self { payment, filter, edges, info })
@@ -271,6 +272,7 @@ pub struct InstallmentPlan {
     currency: Currency,
 }
 
+/// How a payment was split into installments.
 #[Object]
 impl InstallmentPlan {
     /// 1 for the first plan, rising by one with each new plan.

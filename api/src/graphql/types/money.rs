@@ -14,6 +14,7 @@ use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money(pub domain::money::Money);
 
+/// An exact amount in one currency.
 #[Object]
 impl Money {
     /// The amount in major units, with as many digits after the point as the currency has minor units.

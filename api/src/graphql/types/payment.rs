@@ -49,6 +49,7 @@ pub struct Payment {
     currency: Currency,
 }
 
+/// An amount owed to the account, usually paid in installments.
 #[Object]
 impl Payment {
     /// Global id.
@@ -240,6 +241,7 @@ pub struct PaymentLine {
     currency: Currency,
 }
 
+/// One line of goods on a payment.
 #[Object]
 impl PaymentLine {
     /// Identifies the line in its payment.
@@ -289,6 +291,7 @@ pub struct PaymentConnection {
     info: PageInfo,
 }
 
+/// A page of payments.
 #[Object]
 impl PaymentConnection {
     /// The payments with their cursors.
@@ -335,11 +338,7 @@ impl PaymentConnection {
         let order = Arc::new(sort.keys);
         let key = PaymentPageKey { filter: Arc::clone(&filter), order: Arc::clone(&order), request };
         let page = ctx.load(key).await?;
-        let edges = list.edges(
-            &page,
-            |row| PaymentSort::position(&order, row),
-            |row| Payment::new(Arc::clone(row)),
-        )?;
+        let edges = list.edges(&page, |row| PaymentSort::position(&order, row), |row| Payment::new(Arc::clone(row)))?;
         let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
         Ok(Self { filter, edges, info })
     }

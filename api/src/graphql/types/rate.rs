@@ -42,6 +42,7 @@ pub enum MissingRatePolicy {
 #[derive(Clone, Debug)]
 pub struct CurrencyRate(pub Arc<FoundRate>);
 
+/// What a currency costs in another currency on a day.
 #[Object]
 impl CurrencyRate {
     /// The currency that is priced.
@@ -168,6 +169,7 @@ pub struct RateSource {
 #[derive(Clone, Debug)]
 pub struct RateUnavailable(pub Arc<MissingRate>);
 
+/// There is no rate that may be used.
 #[Object]
 impl RateUnavailable {
     /// Why there is none, in words.

@@ -27,6 +27,7 @@ pub struct Receipt {
     currency: Currency,
 }
 
+/// Money that arrived for a payment.
 #[Object]
 impl Receipt {
     /// Global id.
@@ -94,6 +95,7 @@ pub struct ReceiptConnection {
     info: PageInfo,
 }
 
+/// A page of the receipts of a payment, as they arrived.
 #[Object]
 impl ReceiptConnection {
     /// The receipts.
@@ -134,6 +136,7 @@ pub struct Allocation {
     currency: Currency,
 }
 
+/// A part of a receipt, put on an installment.
 #[Object]
 impl Allocation {
     /// The receipt that it comes from.
@@ -167,6 +170,7 @@ pub struct AllocationConnection {
     info: PageInfo,
 }
 
+/// A page of the allocations on an installment, as they were made.
 #[Object]
 impl AllocationConnection {
     /// The allocations.

@@ -8,6 +8,7 @@ use crate::graphql::context::{self, Caller};
 #[derive(Clone, Debug)]
 pub struct Viewer(pub Caller);
 
+/// Who is asking, and for which account.
 #[Object]
 impl Viewer {
     /// The name of the person or program that is signed in; `local` where sign-in is not configured.

@@ -1,0 +1,132 @@
+//! The server: built from a configuration, then run until it is stopped.
+
+use std::net::TcpListener;
+
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::demo;
+use crate::error::{Error, Result};
+use crate::graphql::context::{Caller, Role};
+use crate::graphql::{Schema, schema, timed_schema};
+use crate::http;
+use crate::metrics::Metrics;
+use crate::store::{self, Database};
+
+/// What all requests share.
+pub struct State {
+    /// The database.
+    pub database: Database,
+    /// The schema.
+    pub schema: Schema,
+    /// The schema that times its stages.
+    pub timed_schema: Schema,
+    /// What Prometheus is told.
+    pub metrics: Metrics,
+    /// What time it is.
+    pub clock: Clock,
+    /// Who is asking: in local mode always the same.
+    pub caller: Caller,
+    /// How many rows a page may have.
+    pub max_page_size: u32,
+}
+
+/// A server that listens already.
+pub struct Application {
+    port: u16,
+    server: Server,
+    database: Database,
+}
+
+impl Application {
+    /// Opens the port: before anything else, so that a port in use leaves nothing behind.
+    ///
+    /// # Errors
+    /// When the address is in use or is not this machine's.
+    pub fn listen(config: &Config) -> Result<TcpListener> {
+        TcpListener::bind(config.listen)
+            .map_err(|error| Error::internal(format!("cannot listen on {}: {error}", config.listen)))
+    }
+
+    /// Builds the server over a database whose migrations have run.
+    ///
+    /// # Errors
+    /// When the demo account is missing, or the server cannot start.
+    pub async fn build(config: &Config, listener: TcpListener, database: Database, clock: Clock) -> Result<Self> {
+        let port = listener.local_addr().map_err(Error::internal)?.port();
+        let caller = local_caller(&database).await?;
+        let state = Data::new(State {
+            database: database.clone(),
+            schema: schema(),
+            timed_schema: timed_schema(),
+            metrics: Metrics::new()?,
+            clock,
+            caller,
+            max_page_size: config.max_page_size,
+        });
+        let graphiql = config.graphiql;
+        let mut server = HttpServer::new(move || {
+            App::new().app_data(state.clone()).configure(|routes| http::routes(routes, graphiql))
+        })
+        // The caller of this function decides what stops the server, and always lets requests end.
+        .disable_signals()
+        .shutdown_timeout(config.shutdown_timeout.as_secs());
+        if config.workers > 0 {
+            server = server.workers(config.workers);
+        }
+        // Without this, answers to pipelined requests wait 40 ms for an acknowledgement.
+        let server = server.on_connect(|connection, _| {
+            if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
+                && let Err(error) = stream.set_nodelay(true)
+            {
+                tracing::debug!(cause = %error, "a connection stays without TCP_NODELAY");
+            }
+        });
+        let server = server.listen(listener).map_err(Error::internal)?.run();
+        Ok(Self { port, server, database })
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A way to stop it from elsewhere.
+    pub fn handle(&self) -> ServerHandle {
+        self.server.handle()
+    }
+
+    /// Serves until it is stopped through its handle, then closes the database.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn run_until_stopped(self) -> Result<()> {
+        let result = self.server.await.map_err(Error::internal);
+        self.database.close().await;
+        result
+    }
+}
+
+impl std::fmt::Debug for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Application").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// The caller of every request in local mode.
+async fn local_caller(database: &Database) -> Result<Caller> {
+    let reader = database.reader(std::sync::Arc::default());
+    let account = store::accounts::by_name(&reader, demo::ACCOUNT_NAME).await?.ok_or_else(|| {
+        Error::internal("the demo account is missing; start with `dermaga serve` on its own database")
+    })?;
+    Ok(Caller {
+        subject: "local".to_owned(),
+        account: account.id,
+        account_name: account.name,
+        time_zone: account.time_zone.parse().map_err(Error::internal)?,
+        role: Role::Admin,
+    })
+}

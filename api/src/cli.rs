@@ -1,0 +1,273 @@
+//! The command line: what each command does, in a few lines each.
+//!
+//! What a command found out goes to standard output, everything else to standard error. The exit status is 0
+//! for success, 1 for a failure and 2 for a command line or configuration that makes no sense.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::Application;
+use crate::clock::Clock;
+use crate::config::{Config, Settings};
+use crate::error::{Error, Result};
+use crate::import::{ImportError, Report, ecb, harmonized_system};
+use crate::progress::Progress;
+use crate::store::Database;
+use crate::{graphql, seed, telemetry};
+
+/// Dermaga serves payments, installments, commodities and currency rates over GraphQL.
+#[derive(Debug, Parser)]
+#[command(name = "dermaga", version, about, args_conflicts_with_subcommands = false)]
+struct Cli {
+    /// Configuration file [default: dermaga.toml, if there is one]
+    #[arg(long, env = "DERMAGA_CONFIG", value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve GraphQL; this is what happens without a command
+    Serve,
+    /// Bring the database's tables up to date and stop
+    Migrate,
+    /// Make demo payments, as many as are missing
+    Demo {
+        /// How many payments the seed should have in all
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        payments: u64,
+        /// The same seed makes the same payments, on both databases
+        #[arg(long, value_name = "NUMBER", default_value_t = seed::DEMO_SEED)]
+        seed: u64,
+    },
+    /// Bring published data in; importing a file again changes nothing
+    #[command(subcommand)]
+    Import(Import),
+    /// Write the schema in the schema definition language to standard output
+    Schema,
+    /// Ask a running server whether it is well; for container health checks
+    Health {
+        /// The address to ask
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080/health/ready")]
+        url: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// Currency rates
+    Rates {
+        /// Who published the file
+        #[arg(long, value_enum)]
+        source: RateSource,
+        /// The file: CSV, or a ZIP archive with one CSV file in it
+        file: PathBuf,
+    },
+    /// Commodity codes, in the format of the public Harmonized System data set
+    Commodities {
+        /// The CSV file: section, hscode, description, parent, level and, if there is one, description_id
+        file: PathBuf,
+        /// A CSV file with the sections' names: section, name and, if there is one, name_id
+        #[arg(long, value_name = "FILE")]
+        sections: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RateSource {
+    /// The euro reference rates of the European Central Bank
+    Ecb,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error(transparent)]
+    Other(#[from] Error),
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+/// Runs the command line `arguments`.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no failures; the library knows where each belongs.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match actix_web::rt::System::new().block_on(execute(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let (status, text) = match &failure {
+                Failure::Usage(text) => (2, text.clone()),
+                Failure::Import(error) => (1, format!("{}: {}", error.code(), crate::error::chain(error))),
+                // The cause is the message here: whoever started the server may know it.
+                Failure::Other(error @ Error::Caller { .. }) => (1, error.chain()),
+                Failure::Other(Error::Unavailable(cause) | Error::Internal(cause)) => {
+                    (1, crate::error::chain(cause.as_ref()))
+                }
+            };
+            say(&mut std::io::stderr(), &format!("error: {text}"));
+            ExitCode::from(status)
+        }
+    }
+}
+
+async fn execute(cli: Cli) -> Result<(), Failure> {
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
+    if matches!(cli.command, Some(Command::Schema)) {
+        say(&mut std::io::stdout(), graphql::sdl().trim_end());
+        return Ok(());
+    }
+    if let Some(Command::Health { url }) = &cli.command {
+        return ask_health(url).await;
+    }
+    let settings = cli.settings.with_file(cli.config.as_deref()).map_err(|error| usage(&error))?;
+    let config = settings.check().map_err(|error| usage(&error))?;
+    telemetry::start(&config.log, config.log_format).map_err(Failure::Usage)?;
+    let progress = Progress::stderr();
+    match cli.command {
+        None | Some(Command::Serve) => serve(&config, &progress).await,
+        Some(Command::Migrate) => {
+            let database = Database::open(&config.database).await?;
+            let ran = database.migrate().await?;
+            say(&mut std::io::stdout(), &format!("{ran} migrations ran; the tables are up to date"));
+            Ok(())
+        }
+        Some(Command::Demo { payments, seed: number }) => {
+            let database = migrated(&config).await?;
+            // The lines of the payments name commodities, and somebody has to own the payments.
+            seed::fill(&database, 0, &Clock::system(), &progress).await?;
+            let report = seed::demo_data(&database, payments, number, &progress).await?;
+            let text = format!("{} payments added, {} were there; {} rows", report.added, report.present, report.rows);
+            say(&mut std::io::stdout(), &text);
+            Ok(())
+        }
+        Some(Command::Import(import)) => {
+            let database = migrated(&config).await?;
+            let report = run_import(&database, import, &progress).await?;
+            if report.is_change() {
+                database.analyze().await?;
+            }
+            say(&mut std::io::stdout(), &report.to_string());
+            Ok(())
+        }
+        Some(Command::Schema | Command::Health { .. }) => Ok(()),
+    }
+}
+
+async fn migrated(config: &Config) -> Result<Database> {
+    let database = Database::open(&config.database).await?;
+    database.migrate().await?;
+    Ok(database)
+}
+
+async fn run_import(database: &Database, import: Import, progress: &Progress) -> Result<Report, Failure> {
+    match import {
+        Import::Rates { source: RateSource::Ecb, file } => {
+            let history = ecb::read(&file)?;
+            let now = Clock::system().now();
+            Ok(database.write(async |transaction| ecb::import(transaction, &history, now, progress).await).await?)
+        }
+        Import::Commodities { file, sections } => {
+            let nomenclature = harmonized_system::read(&file, sections.as_deref())?;
+            Ok(database
+                .write(async |transaction| harmonized_system::import(transaction, &nomenclature, progress).await)
+                .await?)
+        }
+    }
+}
+
+async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
+    let listener = Application::listen(config)?;
+    let clock = Clock::system();
+    let mut stop = Signals::new()?;
+    let prepare = async {
+        let database = migrated(config).await?;
+        seed::fill(&database, config.demo_payments, &clock, progress).await?;
+        Application::build(config, listener, database, clock.clone()).await
+    };
+    // Whatever the first start has not committed yet is undone by the database, and made by the next one.
+    let application = tokio::select! {
+        application = prepare => application?,
+        () = stop.received() => return Ok(()),
+    };
+    let port = application.port();
+    tracing::info!(address = %config.listen.ip(), port, "serving GraphQL in local mode: loopback only, without sign-in");
+    let handle = application.handle();
+    actix_web::rt::spawn(async move {
+        stop.received().await;
+        tracing::info!("stopping: requests that run may end");
+        handle.stop(true).await;
+    });
+    application.run_until_stopped().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// SIGTERM and Ctrl-C: both ask the server to end what it does and then to stop.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let on = |kind| signal(kind).map_err(Error::internal);
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Sends one plain HTTP request; a container image then needs no other program for its health check.
+async fn ask_health(url: &str) -> Result<(), Failure> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let rest =
+        url.strip_prefix("http://").ok_or_else(|| Failure::Usage("the URL must start with http://".to_owned()))?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let ask = async {
+        let mut stream = tokio::net::TcpStream::connect(host).await?;
+        let request = format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask)
+        .await
+        .map_err(|_| Error::internal("no answer within 5 seconds"))?
+        .map_err(Error::internal)?;
+    let status = answer.lines().next().unwrap_or_default();
+    say(&mut std::io::stdout(), status);
+    if status.contains(" 200 ") { Ok(()) } else { Err(Error::internal("the server is not well").into()) }
+}
+
+/// Writes a line. A closed pipe ends nothing.
+fn say(to: &mut impl Write, line: &str) {
+    let _ = writeln!(to, "{line}");
+}

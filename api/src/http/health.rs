@@ -1,0 +1,33 @@
+//! Whether the server lives, and whether it can answer.
+
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Data;
+use serde_json::json;
+
+use crate::app::State;
+
+/// The process answers at all.
+pub async fn live() -> HttpResponse {
+    no_store(HttpResponse::Ok(), &json!({"status": "live"}))
+}
+
+/// The database answers and its tables are up to date.
+pub async fn ready(state: Data<State>) -> HttpResponse {
+    match state.database.pending_migrations().await {
+        Ok(0) => no_store(HttpResponse::Ok(), &json!({"status": "ready", "database": "ok", "migrations": "ok"})),
+        Ok(pending) => {
+            let body = json!({"status": "not ready", "database": "ok", "migrations": format!("{pending} pending")});
+            no_store(HttpResponse::ServiceUnavailable(), &body)
+        }
+        Err(error) => {
+            tracing::warn!(cause = %error.chain(), "the database does not answer");
+            let body = json!({"status": "not ready", "database": "does not answer", "migrations": "unknown"});
+            no_store(HttpResponse::ServiceUnavailable(), &body)
+        }
+    }
+}
+
+fn no_store(mut response: actix_web::HttpResponseBuilder, body: &serde_json::Value) -> HttpResponse {
+    response.insert_header((header::CACHE_CONTROL, "no-store")).json(body)
+}

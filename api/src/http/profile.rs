@@ -1,0 +1,37 @@
+//! What an operation cost, for `extensions.profile`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::graphql::timing::Taken;
+use crate::store::Meter;
+
+/// The header that asks for a profile.
+pub(super) const HEADER: &str = "x-dermaga-profile";
+
+/// The profile of an operation. Times are in microseconds; `execute` includes the waiting for the database, and
+/// `database` adds up statements that may have run side by side.
+pub(super) fn profile(meter: &Meter, parse: Duration, stages: Taken, serialise: Duration) -> Value {
+    let batches: Vec<_> = meter
+        .batches()
+        .iter()
+        .map(|batch| json!({"loader": batch.loader, "keys": batch.keys, "microseconds": microseconds(batch.took)}))
+        .collect();
+    json!({
+        "statements": meter.statements(),
+        "rows": meter.rows(),
+        "batches": batches,
+        "microseconds": {
+            "parse": microseconds(parse),
+            "validate": microseconds(stages.validate),
+            "execute": microseconds(stages.execute),
+            "database": microseconds(meter.database_time()),
+            "serialise": microseconds(serialise),
+        },
+    })
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}

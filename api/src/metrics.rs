@@ -1,0 +1,150 @@
+//! What Prometheus is told, on a registry of its own.
+//!
+//! Labels take their values from this program, never from a client.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
+};
+
+use crate::error::{Error, Result};
+use crate::store::{Meter, Pool};
+
+/// From half a millisecond, where cached answers are, to the ten seconds after which nobody waits.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Statements and keys are small counts; a thousand keys is the largest page there is by default.
+const COUNTS: [f64; 10] = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1_000.0];
+
+/// All instruments.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Registry,
+    operations: IntCounterVec,
+    duration: HistogramVec,
+    errors: IntCounterVec,
+    statements: HistogramVec,
+    batch_keys: HistogramVec,
+    connections: IntGaugeVec,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Without an error.
+    Success,
+    /// With an error in some field.
+    Partial,
+    /// It did not run.
+    Refused,
+}
+
+impl Outcome {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Partial => "partial",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Metrics {
+    /// Instruments on a new registry.
+    ///
+    /// # Errors
+    /// When two instruments have one name.
+    pub fn new() -> Result<Self> {
+        let registry = Registry::new();
+        let histogram = |name: &str, help: &str, buckets: &[f64], labels: &[&str]| -> Result<HistogramVec> {
+            let options: HistogramOpts = histogram_opts!(name, help, buckets.to_vec());
+            register(&registry, HistogramVec::new(options, labels).map_err(Error::internal)?)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec> {
+            register(&registry, IntCounterVec::new(Opts::new(name, help), labels).map_err(Error::internal)?)
+        };
+        let metrics = Self {
+            operations: counter(
+                "dermaga_operations_total",
+                "GraphQL operations by type and outcome (success, partial, refused).",
+                &["type", "outcome"],
+            )?,
+            duration: histogram(
+                "dermaga_operation_duration_seconds",
+                "Time from the parsed HTTP request to the written answer.",
+                &SECONDS,
+                &["type"],
+            )?,
+            errors: counter("dermaga_errors_total", "GraphQL errors by code.", &["code"])?,
+            statements: histogram(
+                "dermaga_operation_statements",
+                "SQL statements that an operation ran.",
+                &COUNTS,
+                &["type"],
+            )?,
+            batch_keys: histogram(
+                "dermaga_batch_keys",
+                "Distinct keys in one call of a loader's batch function.",
+                &COUNTS,
+                &["loader"],
+            )?,
+            connections: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("dermaga_database_connections", "Database connections by state (open, idle)."),
+                    &["state"],
+                )
+                .map_err(Error::internal)?,
+            )?,
+            registry,
+        };
+        let build = Opts::new("dermaga_build_info", "The version that runs; always 1.");
+        let build = register(&metrics.registry, IntGaugeVec::new(build, &["version"]).map_err(Error::internal)?)?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics.registry.register(Box::new(ProcessCollector::for_self())).map_err(Error::internal)?;
+        Ok(metrics)
+    }
+
+    /// Notes the end of an operation.
+    pub fn operation_ended(&self, kind: &str, outcome: Outcome, took: Duration, meter: &Meter) {
+        self.operations.with_label_values(&[kind, outcome.label()]).inc();
+        self.duration.with_label_values(&[kind]).observe(took.as_secs_f64());
+        if outcome != Outcome::Refused {
+            self.statements.with_label_values(&[kind]).observe(count(meter.statements()));
+        }
+        for batch in meter.batches() {
+            self.batch_keys.with_label_values(&[batch.loader]).observe(count(batch.keys as u64));
+        }
+    }
+
+    /// Notes an error that a client was shown.
+    pub fn error_shown(&self, code: &'static str) {
+        self.errors.with_label_values(&[code]).inc();
+    }
+
+    /// All metrics in the text format of Prometheus.
+    ///
+    /// # Errors
+    /// When a metric cannot be written as text.
+    pub fn render(&self, pool: Pool) -> Result<String> {
+        self.connections.with_label_values(&["open"]).set(pool.open.into());
+        self.connections.with_label_values(&["idle"]).set(i64::try_from(pool.idle).unwrap_or(i64::MAX));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text).map_err(Error::internal)?;
+        String::from_utf8(text).map_err(Error::internal)
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C> {
+    registry.register(Box::new(collector.clone())).map_err(Error::internal)?;
+    Ok(collector)
+}
+
+/// A count for a histogram; exact up to 2^53, far beyond any count here.
+#[allow(clippy::cast_precision_loss, reason = "a statistic, not money")]
+fn count(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,179 @@
+//! A server for one test.
+
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use actix_web::dev::ServerHandle;
+use chrono::{DateTime, Utc};
+use dermaga_api::app::Application;
+use dermaga_api::clock::Clock;
+use dermaga_api::config::{Config, Settings};
+use dermaga_api::demo::Generator;
+use dermaga_api::store::Database;
+use entity::ids::AccountId;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::databases::{Backend, FreshDatabase};
+use crate::rows::PaymentBuilder;
+
+/// What time it is in every test: noon in London on the last day of the shipped rates, a Friday; evening in Jakarta.
+pub const NOW: DateTime<Utc> = DateTime::from_timestamp(1_793_361_600, 0).expect("2026-10-30T12:00:00Z");
+
+/// A running server with its database.
+#[derive(Debug)]
+pub struct TestApp {
+    /// Where it listens, such as `http://127.0.0.1:40123`.
+    pub address: String,
+    /// The database that it serves.
+    pub database: Database,
+    /// The URL of that database.
+    pub database_url: String,
+    /// The account that it serves.
+    pub account: AccountId,
+    /// Which database it is.
+    pub backend: Backend,
+    client: reqwest::Client,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+    _fresh: FreshDatabase,
+}
+
+/// A server to be started.
+#[derive(Debug)]
+pub struct TestAppBuilder {
+    backend: Backend,
+    settings: Settings,
+}
+
+impl TestApp {
+    /// A server with the default settings over a fresh database: commodities and sample rates, no payments.
+    pub async fn spawn(backend: Backend) -> Self {
+        Self::builder(backend).spawn().await
+    }
+
+    /// A server with other settings.
+    pub fn builder(backend: Backend) -> TestAppBuilder {
+        let settings = Settings {
+            listen: Some("127.0.0.1:0".to_owned()),
+            workers: Some("1".to_owned()),
+            database_max_connections: Some("4".to_owned()),
+            log: Some("error".to_owned()),
+            ..Settings::default()
+        };
+        TestAppBuilder { backend, settings }
+    }
+
+    /// Adds the first `count` payments of the demo's generator.
+    pub async fn with_demo_payments(self, count: u64) -> Self {
+        let generator = Generator::new(dermaga_api::seed::DEMO_SEED, self.account);
+        dermaga_api::demo::load(&self.database, &generator, count, &mut |_| {}).await.unwrap();
+        self
+    }
+
+    /// A payment to be made.
+    pub fn payment(&self) -> PaymentBuilder {
+        PaymentBuilder::new(self.account)
+    }
+
+    /// Sends a document, asking for a profile.
+    pub async fn graphql(&self, query: &str) -> Answer {
+        self.send(&json!({ "query": query })).await
+    }
+
+    /// Sends a document with variables, asking for a profile.
+    pub async fn graphql_with(&self, query: &str, variables: Value) -> Answer {
+        self.send(&json!({ "query": query, "variables": variables })).await
+    }
+
+    /// Posts a JSON body.
+    pub async fn send(&self, body: &Value) -> Answer {
+        let response = self
+            .client
+            .post(format!("{}/graphql", self.address))
+            .header("x-dermaga-profile", "1")
+            .json(body)
+            .send()
+            .await
+            .unwrap();
+        Answer { status: response.status().as_u16(), body: response.json().await.unwrap() }
+    }
+
+    /// How many SQL statements a document takes; it must not fail.
+    #[track_caller]
+    pub fn statements_during(&self, query: &str) -> impl Future<Output = u64> {
+        async move {
+            let answer = self.graphql(query).await;
+            answer.data();
+            answer.statements()
+        }
+    }
+
+    /// Gets a path.
+    pub async fn get(&self, path: &str) -> reqwest::Response {
+        self.client.get(format!("{}{path}", self.address)).send().await.unwrap()
+    }
+
+    /// The HTTP client.
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+}
+
+impl TestAppBuilder {
+    /// Changes the settings.
+    pub fn settings(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        self
+    }
+
+    /// Starts the server.
+    pub async fn spawn(self) -> TestApp {
+        let fresh = self.backend.fresh().await;
+        let mut settings = self.settings;
+        settings.database_url = Some(fresh.url.clone());
+        let config = settings.check().unwrap();
+        let database = Database::open(&config.database).await.unwrap();
+        let (sender, started) = mpsc::channel();
+        let server_config = config.clone();
+        let thread = std::thread::spawn(move || serve(&server_config, &sender));
+        let (port, handle) = started.recv().expect("the server starts");
+        let reader = database.reader(std::sync::Arc::default());
+        let account = dermaga_api::store::accounts::by_name(&reader, "demo").await.unwrap().unwrap();
+        TestApp {
+            address: format!("http://127.0.0.1:{port}"),
+            database,
+            database_url: fresh.url.clone(),
+            account: account.id,
+            backend: self.backend,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            handle,
+            thread: Some(thread),
+            _fresh: fresh,
+        }
+    }
+}
+
+/// Runs the server on this thread until it is stopped.
+fn serve(config: &Config, started: &mpsc::Sender<(u16, ServerHandle)>) {
+    actix_web::rt::System::new().block_on(async {
+        let listener = Application::listen(config).unwrap();
+        let database = Database::open(&config.database).await.unwrap();
+        let application = Application::build(config, listener, database, Clock::fixed(NOW)).await.unwrap();
+        started.send((application.port(), application.handle())).unwrap();
+        application.run_until_stopped().await.unwrap();
+    });
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        // The command is sent at once; what is awaited elsewhere is only its end.
+        drop(self.handle.stop(false));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the server panicked");
+        }
+    }
+}

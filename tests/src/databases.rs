@@ -1,0 +1,131 @@
+//! Fresh databases, cheap: copies of a template that is migrated and filled once for each test process.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use dermaga_api::clock::Clock;
+use dermaga_api::progress::Progress;
+use dermaga_api::store::{Database, DatabaseSettings};
+use sea_orm::ConnectionTrait;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::app::NOW;
+
+/// One of the two databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file in a temporary folder.
+    Sqlite,
+    /// A database of its own on the server of `TEST_POSTGRES_URL`.
+    Postgres,
+}
+
+/// A fresh database; gone when dropped, but for those on PostgreSQL, whose whole server is thrown away.
+#[derive(Debug)]
+pub(crate) struct FreshDatabase {
+    pub(crate) url: String,
+    _folder: Option<TempDir>,
+}
+
+impl Backend {
+    /// Whether there is a PostgreSQL server to test on. Says once when there is none.
+    pub fn postgres_is_there() -> bool {
+        static SAID: Once = Once::new();
+        let there = postgres_url().is_some();
+        if !there {
+            // Not through `eprintln!`, which the test runner swallows when all goes well.
+            SAID.call_once(|| {
+                let note = "left out: the tests on PostgreSQL, for TEST_POSTGRES_URL is not set; tests/run sets it\n";
+                std::io::stderr().write_all(note.as_bytes()).unwrap();
+            });
+        }
+        there
+    }
+
+    /// An empty database, without tables.
+    pub async fn empty_url(self) -> (String, Option<TempDir>) {
+        match self {
+            Self::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                (format!("sqlite://{}", folder.path().join("test.db").display()), Some(folder))
+            }
+            Self::Postgres => (create_database(None).await, None),
+        }
+    }
+
+    pub(crate) async fn fresh(self) -> FreshDatabase {
+        match self {
+            Self::Sqlite => {
+                static TEMPLATE: OnceCell<(TempDir, PathBuf)> = OnceCell::const_new();
+                let (_, template) = TEMPLATE.get_or_init(sqlite_template).await;
+                let folder = tempfile::tempdir().unwrap();
+                let file = folder.path().join("test.db");
+                std::fs::copy(template, &file).unwrap();
+                FreshDatabase { url: format!("sqlite://{}", file.display()), _folder: Some(folder) }
+            }
+            Self::Postgres => {
+                static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+                let template = TEMPLATE.get_or_init(postgres_template).await;
+                FreshDatabase { url: create_database(Some(template)).await, _folder: None }
+            }
+        }
+    }
+}
+
+/// The folder with the full data files beside the repository, where it is there.
+pub fn data_folder() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    folder.is_dir().then_some(folder)
+}
+
+fn postgres_url() -> Option<String> {
+    std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty())
+}
+
+async fn sqlite_template() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("template.db");
+    let url = format!("sqlite://{}", file.display());
+    fill(&url).await;
+    (folder, file)
+}
+
+async fn postgres_template() -> String {
+    let url = create_database(None).await;
+    fill(&url).await;
+    url.rsplit('/').next().unwrap().to_owned()
+}
+
+/// Tables, the curated commodities, the sample of the ECB's history and the demo account without payments.
+async fn fill(url: &str) {
+    let database = Database::open(&DatabaseSettings::new(url)).await.unwrap();
+    database.migrate().await.unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/data/samples/ecb-sample.csv");
+    let history = dermaga_api::import::ecb::read(&sample).unwrap();
+    let (clock, progress) = (Clock::fixed(NOW), Progress::hidden());
+    database
+        .write(async |transaction| {
+            dermaga_api::import::ecb::import(transaction, &history, clock.now(), &progress).await
+        })
+        .await
+        .unwrap();
+    // Rates are there, so the whole history is not brought in.
+    dermaga_api::seed::fill(&database, 0, &clock, &progress).await.unwrap();
+    database.close().await;
+}
+
+/// A new database on the PostgreSQL server, and its URL.
+async fn create_database(template: Option<&str>) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let server = postgres_url().expect("the caller has asked whether PostgreSQL is there");
+    let name = format!("dermaga_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let connection = sea_orm::Database::connect(&server).await.unwrap();
+    let template = template.map(|name| format!(" TEMPLATE {name}")).unwrap_or_default();
+    connection.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();
+    connection.close().await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    format!("{base}/{name}")
+}
