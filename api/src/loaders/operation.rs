@@ -73,3 +73,6 @@ pub async fn run<F: Future>(loads: &Loads, operation: F) -> F::Output {
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

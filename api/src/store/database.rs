@@ -176,7 +176,7 @@ impl Database {
 fn check_writable(url: &str) -> Result<()> {
     let options = SqliteConnectOptions::from_str(url).map_err(Error::internal)?;
     let file = options.get_filename();
-    if file == Path::new(":memory:") || url.contains("mode=memory") || url.contains("mode=ro") {
+    if url.contains(":memory:") || url.contains("mode=memory") || url.contains("mode=ro") {
         return Ok(());
     }
     let folder = match file.parent() {
