@@ -100,13 +100,10 @@ impl TestApp {
     }
 
     /// How many SQL statements a document takes; it must not fail.
-    #[track_caller]
-    pub fn statements_during(&self, query: &str) -> impl Future<Output = u64> {
-        async move {
-            let answer = self.graphql(query).await;
-            answer.data();
-            answer.statements()
-        }
+    pub async fn statements_during(&self, query: &str) -> u64 {
+        let answer = self.graphql(query).await;
+        answer.data();
+        answer.statements()
     }
 
     /// Gets a path.

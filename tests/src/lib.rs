@@ -30,12 +30,12 @@ pub use rows::{PaymentBuilder, insert_payments};
 /// Without `TEST_POSTGRES_URL` the PostgreSQL half is left out, and said to be.
 #[macro_export]
 macro_rules! each_database {
-    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: Backend) $body:block)*) => {$(
+    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: $type:ty) $body:block)*) => {$(
         $(#[$attribute])*
         mod $name {
             use super::*;
 
-            async fn body($backend: $crate::Backend) $body
+            async fn body($backend: $type) $body
 
             #[tokio::test]
             async fn sqlite() {

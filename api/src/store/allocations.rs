@@ -7,10 +7,18 @@ use entity::allocation::{Column, Entity, Model};
 use entity::ids::{AccountId, InstallmentId, ReceiptId};
 use sea_orm::{ConnectionTrait, DbErr, QueryFilter, QueryOrder};
 
-use super::keys::KeyType;
+use super::children::{self, ParentColumn};
+use super::keys::{self, KeyType};
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
-use super::{children, keys};
+
+/// The installment above.
+const PARENT: ParentColumn<Entity, InstallmentId> = ParentColumn {
+    column: Column::InstallmentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.installment_id,
+};
 
 /// The order of allocations on an installment: as they were made.
 pub const CREATION_ORDER: [SortKey; 1] = [SortKey { column: "id", descending: false }];
@@ -34,15 +42,6 @@ pub async fn pages_of_installments(
     installments: &[InstallmentId],
     request: &PageRequest,
 ) -> Result<HashMap<InstallmentId, Page<Model>>, DbErr> {
-    let order = (CREATION_ORDER.as_slice(), request);
     let rows = Entity::of_account(account);
-    children::pages(
-        db,
-        rows,
-        Column::InstallmentId,
-        installments,
-        order,
-        (KeyType::Uuid, |id| id.0.into(), |row| row.installment_id),
-    )
-    .await
+    children::pages(db, rows, &PARENT, installments, &CREATION_ORDER, request).await
 }

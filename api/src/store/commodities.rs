@@ -6,10 +6,19 @@ use entity::commodity::{Column, Entity, Level, Model};
 use sea_orm::sea_query::{Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
-use super::keys;
+use super::children::{self, ParentColumn};
+use super::keys::{self, KeyType};
 use super::page::{KeyValue, Page, PageRequest, SortKey};
-use super::payment_filter::{contains, starts_with};
 use super::reader::Reader;
+use super::text::{contains, starts_with};
+
+/// The commodity above.
+const PARENT: ParentColumn<Entity, String> = ParentColumn {
+    column: Column::ParentCode,
+    key: KeyType::Text,
+    value: |code| code.as_str().into(),
+    of: |row| row.parent_code.clone().unwrap_or_default(),
+};
 
 /// The order of a list of commodities: the best match first, then by code.
 pub const MATCH_ORDER: [SortKey; 2] =
@@ -173,16 +182,7 @@ pub async fn pages_of_parents(
     parents: &[String],
     request: &PageRequest,
 ) -> Result<HashMap<String, Page<Model>>, DbErr> {
-    let order = (&MATCH_ORDER[1..], request);
-    super::children::pages(
-        db,
-        Entity::all(),
-        Column::ParentCode,
-        parents,
-        order,
-        (keys::KeyType::Text, |code| code.as_str().into(), |row| row.parent_code.clone().unwrap_or_default()),
-    )
-    .await
+    children::pages(db, Entity::all(), &PARENT, parents, &MATCH_ORDER[1..], request).await
 }
 
 /// How many commodities stand directly below each of these codes.

@@ -9,10 +9,18 @@ use entity::installment::{Column, Entity, Model, Status};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter, QuerySelect};
 
-use super::keys::KeyType;
+use super::children::{self, ParentColumn};
+use super::keys::{self, KeyType};
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
-use super::{children, keys};
+
+/// The payment above.
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+};
 
 /// The order of installments in a payment: by due date, made distinct.
 pub const DUE_ORDER: [SortKey; 3] = [
@@ -84,16 +92,7 @@ pub async fn pages_of_payments(
     request: &PageRequest,
 ) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
     let rows = Entity::of_account(account).filter(filter.condition());
-    let order = (DUE_ORDER.as_slice(), request);
-    children::pages(
-        db,
-        rows,
-        Column::PaymentId,
-        payments,
-        order,
-        (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id),
-    )
-    .await
+    children::pages(db, rows, &PARENT, payments, &DUE_ORDER, request).await
 }
 
 /// How many installments each of these payments has.

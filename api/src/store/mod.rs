@@ -18,6 +18,7 @@ pub mod plans;
 pub mod rates;
 mod reader;
 pub mod receipts;
+mod text;
 
 pub use database::{Database, DatabaseSettings, Pool};
 pub use reader::{Batch, Meter, Reader};

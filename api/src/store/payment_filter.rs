@@ -3,10 +3,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::payment::{Column, Status};
 use sea_orm::sea_query::{Alias, CaseStatement, Condition, Expr, ExprTrait, Func, SimpleExpr};
-use sea_orm::{ColumnTrait, DbBackend, Value};
+use sea_orm::{ColumnTrait, DbBackend};
 use uuid::Uuid;
 
 use super::keys;
+use super::text::{contains, starts_with};
 
 /// Which payments are wanted. An empty filter wants all.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -163,16 +164,4 @@ fn text_match(backend: DbBackend, name: &'static str, text: &TextMatch) -> Simpl
             contains(backend, Expr::expr(Func::lower(Expr::col(column(name)))), part.to_ascii_lowercase())
         }
     }
-}
-
-/// `text` starts with `prefix`, byte by byte.
-pub(super) fn starts_with(text: SimpleExpr, prefix: &str) -> SimpleExpr {
-    // No text in the database holds the last code point, so nothing sorts between the prefix and this.
-    text.clone().gte(prefix).and(text.lt(format!("{prefix}{}", char::MAX)))
-}
-
-/// `text` contains `part`, byte by byte.
-pub(super) fn contains(backend: DbBackend, text: SimpleExpr, part: impl Into<Value>) -> SimpleExpr {
-    let position = if backend == DbBackend::Postgres { "strpos" } else { "instr" };
-    Expr::expr(Func::cust(Alias::new(position)).args([text, Expr::val(part.into())])).gt(0)
 }

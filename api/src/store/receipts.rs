@@ -7,10 +7,18 @@ use entity::ids::{AccountId, PaymentId, ReceiptId};
 use entity::receipt::{Column, Entity, Model};
 use sea_orm::{ConnectionTrait, DbErr, QueryFilter};
 
-use super::keys::KeyType;
+use super::children::{self, ParentColumn};
+use super::keys::{self, KeyType};
 use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
-use super::{children, keys};
+
+/// The payment above.
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+};
 
 /// The order of receipts in a payment: as they arrived, made distinct.
 pub const ARRIVAL_ORDER: [SortKey; 2] =
@@ -35,15 +43,6 @@ pub async fn pages_of_payments(
     payments: &[PaymentId],
     request: &PageRequest,
 ) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
-    let order = (ARRIVAL_ORDER.as_slice(), request);
     let rows = Entity::of_account(account);
-    children::pages(
-        db,
-        rows,
-        Column::PaymentId,
-        payments,
-        order,
-        (KeyType::Uuid, |id| id.0.into(), |row| row.payment_id),
-    )
-    .await
+    children::pages(db, rows, &PARENT, payments, &ARRIVAL_ORDER, request).await
 }
