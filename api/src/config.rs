@@ -55,7 +55,8 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_GRAPHIQL", value_name = "BOOL", global = true)]
     #[serde(deserialize_with = "scalar")]
     pub graphiql: Option<String>,
-    /// What is logged, by module: info, debug, dermaga_api=debug,warn … [default: info]
+    /// What is logged, by module: info, debug, dermaga_api=debug,warn …
+    /// [default: info,actix_server=warn,sea_orm_migration=warn]
     #[arg(long, env = "DERMAGA_LOG", value_name = "FILTER", global = true)]
     pub log: Option<String>,
     /// How the log is written: text, json, or auto for text on a terminal and JSON elsewhere [default: auto]
@@ -202,7 +203,7 @@ impl Settings {
                 seconds,
             )),
             graphiql: problems.parse("graphiql", self.graphiql, "true", |_| true, "true or false"),
-            log: self.log.unwrap_or_else(|| "info".to_owned()),
+            log: self.log.unwrap_or_else(|| "info,actix_server=warn,sea_orm_migration=warn".to_owned()),
             log_format: match self.log_format.as_deref() {
                 None | Some("auto") => LogFormat::Auto,
                 Some("text") => LogFormat::Text,

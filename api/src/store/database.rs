@@ -74,8 +74,8 @@ impl Database {
                 options
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
-                    // In WAL mode this loses no committed transaction when the process dies.
-                    .synchronous(SqliteSynchronous::Normal)
+                    // What was answered as committed survives a power cut, not only the end of the process.
+                    .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(10))
             });
@@ -92,6 +92,7 @@ impl Database {
         let pending = Migrator::get_pending_migrations(&self.connection).await?.len();
         if pending > 0 {
             Migrator::up(&self.connection, None).await?;
+            tracing::info!(migrations = pending, "the tables are up to date");
         }
         Ok(pending)
     }
