@@ -22,13 +22,13 @@ pub(super) struct DemoCurrency {
 
 impl DemoCurrency {
     /// US cents as minor units of this currency, roughly.
-    pub(super) fn from_cents(&self, cents: i64) -> i64 {
+    pub(super) fn convert_cents(&self, cents: i64) -> i64 {
         cents.saturating_mul(self.per_dollar).saturating_mul(self.minor_per_major) / 100_000
     }
 
     /// Whether an amount is worth less than so many US dollars, roughly.
     pub(super) fn below_dollars(&self, amount: i64, dollars: i64) -> bool {
-        amount < self.from_cents(dollars.saturating_mul(100))
+        amount < self.convert_cents(dollars.saturating_mul(100))
     }
 
     /// Whether this is the exporter's own currency.
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn dollars_become_other_currencies() {
-        assert_eq!(IDR.from_cents(100), 1_814_800);
+        assert_eq!(IDR.convert_cents(100), 1_814_800);
         assert!(IDR.below_dollars(1_814_799, 1));
         assert!(!IDR.below_dollars(1_814_800, 1));
     }

@@ -58,8 +58,12 @@ impl Generator {
 
     /// The reference of payment `n`, such as `INV/2025/1/000123`: the year, the seed in base 36, and `n`.
     pub fn reference(&self, n: u64) -> String {
-        let created_at = calendar::creation(&mut Dice::new(self.seed, n));
-        self.reference_of(n, created_at)
+        self.reference_of(n, self.created_at(n))
+    }
+
+    /// When payment `n` was created.
+    pub(super) fn created_at(&self, n: u64) -> DateTime<Utc> {
+        calendar::creation(&mut Dice::new(self.seed, n))
     }
 
     /// Payment `n`, counted from 0. It depends on the seed, the account and `n`, and on nothing else.

@@ -77,7 +77,7 @@ fn lines(dice: &mut Dice, currency: &DemoCurrency) -> Vec<Line> {
 /// A price of about three significant digits with which every quantity of the good costs a whole number of
 /// settlement units.
 fn unit_price(dice: &mut Dice, good: &Good, currency: &DemoCurrency) -> i64 {
-    let price = currency.from_cents(dice.between(good.cents.0, good.cents.1));
+    let price = currency.convert_cents(dice.between(good.cents.0, good.cents.1));
     let mut grain = 1;
     while price / grain >= 1000 {
         grain *= 10;
@@ -127,7 +127,7 @@ mod tests {
         for currency in currencies::ALL {
             for good in goods::FAMILIES.iter().flat_map(|(_, family)| *family) {
                 let price = unit_price(&mut dice, good, currency);
-                let (low, high) = (currency.from_cents(good.cents.0), currency.from_cents(good.cents.1));
+                let (low, high) = (currency.convert_cents(good.cents.0), currency.convert_cents(good.cents.1));
                 assert!(price * 10 >= low * 8 && price <= high, "{} {good:?} {price}", currency.code);
             }
         }

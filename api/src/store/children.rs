@@ -50,7 +50,12 @@ where
         .join(", ");
     let parent_name = parent.column.as_str();
     let numbered = rows
-        .filter(keys::any_of(backend, (E::default(), parent.column), parent.key, parents.iter().map(parent.value).collect()))
+        .filter(keys::any_of(
+            backend,
+            (E::default(), parent.column),
+            parent.key,
+            parents.iter().map(parent.value).collect(),
+        ))
         .filter(request.condition(order))
         .expr_as(Expr::cust(format!("row_number() OVER (PARTITION BY {parent_name} ORDER BY {sort})")), "place")
         .into_query();

@@ -15,12 +15,8 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
-    column: Column::PaymentId,
-    key: KeyType::Uuid,
-    value: |id| id.0.into(),
-    of: |row| row.payment_id,
-};
+const PARENT: ParentColumn<Entity, PaymentId> =
+    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
 
 /// The order of installments in a payment: by due date, made distinct.
 pub const DUE_ORDER: [SortKey; 3] = [

@@ -13,12 +13,8 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
-    column: Column::PaymentId,
-    key: KeyType::Uuid,
-    value: |id| id.0.into(),
-    of: |row| row.payment_id,
-};
+const PARENT: ParentColumn<Entity, PaymentId> =
+    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
 
 /// The order of receipts in a payment: as they arrived, made distinct.
 pub const ARRIVAL_ORDER: [SortKey; 2] =

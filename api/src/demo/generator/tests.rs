@@ -175,8 +175,9 @@ fn check_plan(demo: &DemoPayment) {
     for (at, part) in demo.installments.iter().enumerate() {
         assert_eq!(part.due_date, due_date(first, plan.frequency, at));
         assert!(part.due_date <= calendar::ANCHOR + TimeDelta::days(365));
-        assert_eq!(part.amount % currency.settlement_unit, 0);
+        assert_eq!([part.amount % currency.settlement_unit, part.waived % currency.settlement_unit], [0, 0]);
     }
+    assert!(demo.receipts.iter().all(|receipt| receipt.amount % currency.settlement_unit == 0));
     let regular: Vec<_> = demo.installments.iter().filter(|part| part.kind == Kind::Installment).collect();
     let balance = demo.installments.iter().position(|part| part.kind == Kind::Balance);
     assert!(demo.installments.iter().skip(1).all(|part| part.kind != Kind::Deposit));
@@ -333,76 +334,4 @@ fn every_kind_of_payment_is_there_in_believable_numbers() {
         assert!(receipts.iter().any(|receipt| receipt.method == method), "{method}");
     }
     assert!(sample.iter().any(|demo| demo.allocations.len() > demo.receipts.len() + 1));
-}
-
-#[test]
-#[ignore = "prints"]
-fn show() {
-    let sample = sample(20000);
-    for s in [Status::Open, Status::PartiallyPaid, Status::Paid, Status::Cancelled, Status::WrittenOff] {
-        println!("{s:?} {}", share(&sample, |d| d.payment.status == s));
-    }
-    println!("waived {}", share(&sample, |d| d.payment.waived > 0));
-    println!("credit {}", share(&sample, |d| d.payment.credit > 0));
-    println!("overdue {}", share(&sample, |d| d.payment.next_due_date.is_some_and(|x| x < calendar::ANCHOR)));
-    println!("<=6 {}", share(&sample, |d| d.installments.len() <= 6));
-    println!("one {}", share(&sample, |d| d.installments.len() == 1));
-    println!("deposit {}", share(&sample, |d| d.installments.iter().any(|p| p.kind == Kind::Deposit)));
-    println!("balance {}", share(&sample, |d| d.installments.iter().any(|p| p.kind == Kind::Balance)));
-    println!(
-        "created early {}",
-        share(&sample, |d| calendar::day_of(d.payment.created_at) < calendar::ANCHOR - TimeDelta::days(365))
-    );
-    let r: Vec<_> = sample.iter().flat_map(|d| &d.receipts).collect();
-    println!("receipts {} reversed {}", r.len(), r.iter().filter(|r| r.reversed_at.is_some()).count());
-    for m in ["BANK_TRANSFER", "LETTER_OF_CREDIT", "CARD", "QRIS"] {
-        println!("{m} {}", r.iter().filter(|r| r.method == m).count());
-    }
-    for c in currencies::ALL {
-        println!("{} {}", c.code, sample.iter().filter(|d| d.payment.currency == c.code).count());
-    }
-    let rows: usize =
-        sample.iter().map(|d| 2 + d.installments.len() + d.receipts.len() + d.allocations.len() + d.lines.len()).sum();
-    println!(
-        "rows {rows} inst {} alloc {} lines {}",
-        sample.iter().map(|d| d.installments.len()).sum::<usize>(),
-        sample.iter().map(|d| d.allocations.len()).sum::<usize>(),
-        sample.iter().map(|d| d.lines.len()).sum::<usize>()
-    );
-    for d in &sample[..12] {
-        let p = &d.payment;
-        println!(
-            "{} {} | {:?} | {:?} | {} {} {:?} v{} next {:?} {:?} {:?}x{} u{}",
-            p.id,
-            p.reference,
-            p.payer_name,
-            p.description,
-            p.currency,
-            p.amount,
-            p.status,
-            p.version,
-            p.next_due_date,
-            d.plan.frequency,
-            d.plan.remainder,
-            d.plan.count,
-            d.plan.rounding_unit
-        );
-        for l in &d.lines {
-            println!(
-                "    {} {} {} {} @ {} = {}",
-                l.commodity_code.as_deref().unwrap(),
-                l.description,
-                l.quantity,
-                l.unit,
-                l.unit_price,
-                l.total
-            );
-        }
-        for i in &d.installments {
-            println!("    {} {:?} {} {} {:?} {:?}", i.sequence, i.kind, i.due_date, i.amount, i.status, i.settled_at);
-        }
-        for i in &d.receipts {
-            println!("    {} {} {} {:?} {:?}", i.id, i.received_at, i.amount, i.external_reference, i.reversed_at);
-        }
-    }
 }

@@ -1,0 +1,173 @@
+//! Pages of the other lists: installments, commodities and those below them.
+
+use chrono::Days;
+use dermaga_tests::{TestApp, each_database, insert_payments};
+use entity::commodity::{self, Level};
+use entity::{installment, payment};
+use proptest::collection::vec;
+
+use crate::walk::{List, Page, ROWS, Seeded};
+
+each_database! {
+    /// Installments of two plans share due dates and places; still each comes once, and only those of its payment.
+    async fn every_installment_comes_once(backend: Backend) {
+        let mut seeded = Seeded::new();
+        let app = TestApp::spawn(backend).await;
+        let rows: Vec<_> = ["A", "B", "C"].map(|name| replanned(&app, name)).into();
+        insert_payments(&app.database, rows.clone()).await;
+        let sizes = seeded.value(&vec(1..=7_usize, 5));
+        for (payment, installments) in &rows {
+            for (filter, statuses) in FILTERS {
+                let expected = sorted(installments, statuses);
+                assert!(expected.len() > 10, "{filter} leaves too little");
+                let document = format!(
+                    "{{ payment(reference: \"{}\") {{ installments(PAGE{filter}) {{ ROWS }} }} }}",
+                    payment.reference
+                );
+                let list = List::new(&app, document, "/payment/installments");
+                list.is_on_one_page(&expected, &["first: 100"]).await;
+                list.walk(&expected, &sizes, false).await;
+            }
+        }
+    }
+
+    /// Many payments' installments are one statement; each payment's page must still be cut for itself.
+    async fn pages_of_many_payments_are_cut_apart(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let mut rows: Vec<_> = ["A", "B", "C"].map(|name| replanned(&app, name)).into();
+        // One that has less than a page, and one with exactly one.
+        rows.push(app.payment().reference("D").installments(&[5, 5]).rows());
+        rows.push(app.payment().reference("E").installments(&[5; 4]).rows());
+        insert_payments(&app.database, rows.clone()).await;
+        let query = format!(
+            "{{ payments(orderBy: [{{field: REFERENCE}}]) {{ nodes {{ installments(first: 4) {{ {ROWS} }} }} }} }}"
+        );
+        let answer = app.graphql(&query).await;
+        for (at, (payment, installments)) in rows.iter().enumerate() {
+            let page = Page::read(&answer, &format!("/payments/nodes/{at}/installments"));
+            let expected = sorted(installments, ALL);
+            assert_eq!(page.ids, expected[..expected.len().min(4)], "{}", payment.reference);
+            assert_eq!((page.has_previous, page.has_next), (false, expected.len() > 4), "{}", payment.reference);
+        }
+        // A cursor of one payment's list is no position in another's.
+        let cursor = Page::read(&answer, "/payments/nodes/0/installments").end_cursor.unwrap();
+        let other = format!("{{ payment(reference: \"B\") {{ installments(after: \"{cursor}\") {{ nodes {{ id }} }} }} }}");
+        assert_eq!(app.graphql(&other).await.codes(), ["INVALID_CURSOR"]);
+    }
+
+    /// The tree of commodities is read through pages alone, with a search and without.
+    async fn every_commodity_comes_once(backend: Backend) {
+        let mut seeded = Seeded::new();
+        let app = TestApp::builder(backend).settings(|settings| settings.max_page_size = Some("1000".to_owned()));
+        let app = app.spawn().await;
+        let rows = commodities(&app).await;
+        for (arguments, keep, search) in SEARCHES {
+            let mut found: Vec<_> = rows.iter().filter(|row| keep(row)).collect();
+            found.sort_by_key(|row| (rank(row, search), row.code.clone()));
+            assert!(found.len() > 3 && found.len() < 1_000, "{arguments} finds {}", found.len());
+            let expected: Vec<_> = found.iter().map(|row| format!("com_{}", row.code)).collect();
+            let list = List::new(&app, format!("{{ commodities(PAGE{arguments}) {{ ROWS }} }}"), "/commodities");
+            list.is_on_one_page(&expected, &["first: 1000"]).await;
+            let most = found.len() / 2 + 1;
+            list.walk(&expected, &seeded.value(&vec(most / 4 + 1..=most, 4)), false).await;
+            let query = format!("{{ commodities(first: 1000{arguments}) {{ totalCount edges {{ score }} }} }}");
+            let answer = app.graphql(&query).await;
+            assert_eq!(answer.at("/commodities/totalCount"), found.len(), "{arguments}");
+            let scores: Vec<_> =
+                answer.at("/commodities/edges").as_array().unwrap().iter().map(|edge| edge["score"].as_f64()).collect();
+            let known: Vec<_> = found.iter().map(|row| score(row, search)).collect();
+            assert_eq!(scores, known, "{arguments}");
+        }
+    }
+
+    /// The children of a commodity are paged like everything else.
+    async fn every_child_of_a_commodity_comes_once(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let rows = commodities(&app).await;
+        let most = |row: &&commodity::Model| rows.iter().filter(|child| child.parent_code.as_ref() == Some(&row.code)).count();
+        let parent = rows.iter().max_by_key(most).unwrap();
+        let mut expected: Vec<_> = rows
+            .iter()
+            .filter(|child| child.parent_code.as_ref() == Some(&parent.code))
+            .map(|child| format!("com_{}", child.code))
+            .collect();
+        expected.sort();
+        assert!(expected.len() > 5, "{} has too few", parent.code);
+        let document = format!("{{ commodity(code: \"{}\") {{ children(PAGE) {{ ROWS }} }} }}", parent.code);
+        let list = List::new(&app, document, "/commodity/children");
+        list.is_on_one_page(&expected, &["first: 100"]).await;
+        list.walk(&expected, &[1, 3, 2], false).await;
+    }
+}
+
+const ALL: &[installment::Status] =
+    &[installment::Status::Pending, installment::Status::Paid, installment::Status::Void];
+
+const FILTERS: &[(&str, &[installment::Status])] = &[
+    ("", ALL),
+    (", where: {status: [PENDING, PAID]}", &[installment::Status::Pending, installment::Status::Paid]),
+    (", where: {status: [VOID]}", &[installment::Status::Void]),
+];
+
+/// A payment whose first plan of 12 was replaced by a second of 12, on the same three due dates.
+fn replanned(app: &TestApp, reference: &str) -> (payment::Model, Vec<installment::Model>) {
+    let (payment, mut installments) = app.payment().reference(reference).installments(&[100; 24]).rows();
+    let first = installments[0].due_date;
+    for (at, row) in (0..).zip(&mut installments) {
+        row.plan_revision = 1 + at / 12;
+        // The later, the earlier due: the order of the rows is not the order of the ids.
+        row.sequence = 12 - at % 12;
+        row.due_date = first + Days::new(u64::try_from(row.sequence).unwrap() / 4);
+        if row.plan_revision == 1 {
+            row.status = installment::Status::Void;
+            row.outstanding = 0;
+        } else if row.sequence < 3 {
+            row.status = installment::Status::Paid;
+            row.allocated = row.amount;
+            row.outstanding = 0;
+        }
+    }
+    (payment, installments)
+}
+
+fn sorted(rows: &[installment::Model], statuses: &[installment::Status]) -> Vec<String> {
+    let mut rows: Vec<_> = rows.iter().filter(|row| statuses.contains(&row.status)).collect();
+    rows.sort_by_key(|row| (row.due_date, row.sequence, row.id));
+    rows.iter().map(|row| format!("ins_{}", row.id.0.simple())).collect()
+}
+
+async fn commodities(app: &TestApp) -> Vec<commodity::Model> {
+    commodity::Entity::all().all(&app.database.reader(std::sync::Arc::default())).await.unwrap()
+}
+
+type Search = (&'static str, fn(&commodity::Model) -> bool, &'static str);
+
+/// Arguments, what they find, and the word that ranks.
+const SEARCHES: &[Search] = &[
+    ("", |_| true, ""),
+    (", level: HEADING", |row| row.level == Level::Heading, ""),
+    (", parent: \"09\"", |row| row.parent_code.as_deref() == Some("09"), ""),
+    (", search: \"Ikan\"", |row| row.search_text.contains("ikan"), "ikan"),
+    (
+        ", search: \"or fresh\", level: SUBHEADING",
+        |row| row.level == Level::Subheading && row.search_text.contains("or") && row.search_text.contains("fresh"),
+        "or",
+    ),
+    (", search: \"03.\"", |row| row.code.starts_with("03"), "03"),
+    (", search: \" -- \"", |_| true, ""),
+];
+
+/// 0 is the best: the code itself, or a name that starts with the word; then a word that starts so; then the rest.
+fn rank(row: &commodity::Model, search: &str) -> u8 {
+    if search.is_empty() || row.code == search || row.search_text.lines().any(|name| name.starts_with(search)) {
+        0
+    } else if row.search_text.lines().any(|name| name.contains(&format!(" {search}"))) {
+        1
+    } else {
+        2
+    }
+}
+
+fn score(row: &commodity::Model, search: &str) -> Option<f64> {
+    (!search.is_empty()).then(|| [1.0, 0.75, 0.5][usize::from(rank(row, search))])
+}
