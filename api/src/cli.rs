@@ -204,6 +204,9 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
     let prepare = async {
         let database = migrated(config).await?;
         seed::fill(&database, config.demo_payments, &clock, progress).await?;
+        // What a first start read and wrote stays in the caches of its connections; serving needs none of it.
+        database.close().await;
+        let database = Database::open(&config.database).await?;
         Application::build(config, listener, database, clock.clone()).await
     };
     // Whatever the first start has not committed yet is undone by the database, and made by the next one.

@@ -12,13 +12,18 @@ use crate::config::LogFormat;
 /// When the filter is not understood, in words.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: {error}"))?;
+    let terminal = std::io::stderr().is_terminal();
     let text = match format {
         LogFormat::Text => true,
         LogFormat::Json => false,
-        LogFormat::Auto => std::io::stderr().is_terminal(),
+        LogFormat::Auto => terminal,
     };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start, as in tests that share a process, keeps the first.
-    let _ = if text { builder.with_target(false).try_init() } else { builder.json().flatten_event(true).try_init() };
+    let _ = if text {
+        builder.with_target(false).with_ansi(terminal).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
     Ok(())
 }

@@ -1,0 +1,208 @@
+//! The real binary, driven as an operator drives it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long a test waits for a line that must come. A first start in a slow build takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A folder of its own in which commands run, with a SQLite file in it unless another database is named.
+#[derive(Debug)]
+pub struct Cli {
+    folder: TempDir,
+    database_url: String,
+}
+
+/// What a command that has ended said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The exit status; `None` when a signal ended it.
+    pub code: Option<i32>,
+    /// Its results.
+    pub stdout: String,
+    /// Everything else.
+    pub stderr: String,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+/// The binary beside the test's own executable.
+///
+/// # Panics
+/// When it was not built.
+pub fn binary() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let built = own.ancestors().nth(2).unwrap().join(format!("dermaga{}", std::env::consts::EXE_SUFFIX));
+    assert!(built.is_file(), "{} is missing: run `cargo build --workspace`", built.display());
+    built
+}
+
+impl Cli {
+    /// Over a SQLite file that is not there yet.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = format!("sqlite://{}", folder.path().join("test.db").display());
+        Self { folder, database_url }
+    }
+
+    /// Over this database.
+    pub fn over(database_url: &str) -> Self {
+        Self { database_url: database_url.to_owned(), ..Self::new() }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// A file in the folder.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, &[])
+    }
+
+    /// Runs a command to its end, with these variables in its environment.
+    pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed, and returns its results.
+    #[track_caller]
+    pub fn succeed(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
+        ended.stdout
+    }
+
+    /// Starts a command.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        // Ends with the process: the pipe is closed then.
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Running { child, lines, seen: Vec::new() }
+    }
+
+    /// Starts a server on a free port, and waits until it listens.
+    pub fn serve(&self, arguments: &[&str]) -> (Running, u16) {
+        let mut running = self.start(&[&["serve", "--listen", "127.0.0.1:0", "--workers", "1"], arguments].concat());
+        let port = running.port();
+        (running, port)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        // Nothing of the developer's own settings.
+        command.env_clear().env("DATABASE_URL", &self.database_url).env("DERMAGA_LOG_FORMAT", "json");
+        command
+    }
+}
+
+impl Default for Cli {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Running {
+    /// Waits for the line that says on which port it listens.
+    #[track_caller]
+    pub fn port(&mut self) -> u16 {
+        let line = self.line_with("\"port\":");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        line["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_else(|| panic!("no port in {line}"))
+    }
+
+    /// Waits for a line of its log that contains `text`.
+    #[track_caller]
+    pub fn line_with(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => panic!("no line with {text:?} came: {:#?}", self.seen),
+                Err(RecvTimeoutError::Disconnected) => panic!("it ended without {text:?}: {:#?}", self.seen),
+            }
+        }
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success(), "kill -{name} failed");
+    }
+
+    /// Waits for its end: the exit status, and all that it logged.
+    #[track_caller]
+    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end: {:#?}", self.seen),
+            }
+        }
+        // Its standard error is closed, so it is gone or about to be.
+        let status = self.child.wait().unwrap();
+        (status.code(), std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads one HTTP answer to its end: the head, and as much of the body as it says there is.
+pub fn read_answer(stream: &mut impl Read) -> (String, String) {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        let read = reader.read_line(&mut head).unwrap();
+        assert!(read > 0, "the answer ended in its head: {head:?}");
+    }
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).unwrap();
+    (head, String::from_utf8(body).unwrap())
+}
