@@ -1,4 +1,4 @@
-//! Schema migrations, in order. One text serves both databases: see [`ddl`].
+//! Schema migrations, in order. One text serves both databases: see `ddl`.
 //!
 //! A migration expands first and contracts in a later release, and says what an older replica sees
 //! while it runs. It never changes data that a user entered.

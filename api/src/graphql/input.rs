@@ -1,8 +1,8 @@
 //! Filters and orders as they are asked for, and what they mean for the store.
 
 use async_graphql::{Enum, ID, InputObject};
-use chrono::NaiveDate;
-use entity::payment;
+use chrono::{Datelike, NaiveDate};
+use entity::{installment, payment};
 
 use super::id::GlobalId;
 use super::pagination::KeyKind;
@@ -19,7 +19,11 @@ use crate::store::payment_filter::{AmountBound, AmountColumn, Comparison, Paymen
 /// How deep `and`, `or` and `not` may be nested.
 const MAX_FILTER_DEPTH: usize = 8;
 
-/// How many values a list in a filter may have.
+/// How many filters may stand in `and`, `or` and `not` in all. The database's own parser recurses with each, and
+/// so does what writes the SQL.
+const MAX_FILTER_PARTS: usize = 100;
+
+/// How many values all lists in a filter may have together.
 const MAX_FILTER_VALUES: usize = 1_000;
 
 /// How many orders may be given.
@@ -201,17 +205,17 @@ impl PaymentWhere {
     /// # Errors
     /// When it is nested too deep, a list is too long, or an id is none.
     pub fn filter(self) -> Result<PaymentFilter> {
-        self.nested(0)
+        self.nested(0, &mut Budget { parts: MAX_FILTER_PARTS, values: MAX_FILTER_VALUES })
     }
 
-    fn nested(self, depth: usize) -> Result<PaymentFilter> {
+    fn nested(self, depth: usize, budget: &mut Budget) -> Result<PaymentFilter> {
         if depth > MAX_FILTER_DEPTH {
             return Err(bad_input(format!("the filter is nested more than {MAX_FILTER_DEPTH} deep")));
         }
         let mut all = Vec::new();
-        let parts = |parts: Vec<PaymentWhere>| -> Result<Vec<PaymentFilter>> {
-            within_limit(parts.len())?;
-            parts.into_iter().map(|part| part.nested(depth + 1)).collect()
+        let mut parts = |parts: Vec<PaymentWhere>| -> Result<Vec<PaymentFilter>> {
+            budget.take_parts(parts.len())?;
+            parts.into_iter().map(|part| part.nested(depth + 1, budget)).collect()
         };
         if let Some(list) = self.and {
             all.push(PaymentFilter::All(parts(list)?));
@@ -220,29 +224,30 @@ impl PaymentWhere {
             all.push(PaymentFilter::Any(parts(list)?));
         }
         if let Some(part) = self.not {
-            all.push(PaymentFilter::Not(Box::new(part.nested(depth + 1)?)));
+            let part = parts(vec![*part])?;
+            all.extend(part.into_iter().map(|part| PaymentFilter::Not(Box::new(part))));
         }
         if let Some(id) = self.id {
-            for ids in one_of(id.eq, id.one_of)? {
+            for ids in one_of(id.eq, id.one_of, budget)? {
                 let ids = ids.iter().map(|id| Ok(GlobalId::payment(id)?.0)).collect::<Result<_>>()?;
                 all.push(PaymentFilter::Id(ids));
             }
         }
         if let Some(text) = self.reference {
-            for values in one_of(text.eq, text.one_of)? {
+            for values in one_of(text.eq, text.one_of, budget)? {
                 all.push(PaymentFilter::Reference(TextMatch::OneOf(values)));
             }
             all.extend(text.starts_with.map(|prefix| PaymentFilter::Reference(TextMatch::StartsWith(prefix))));
             all.extend(text.contains.map(|part| PaymentFilter::Reference(TextMatch::Contains(part))));
         }
         if let Some(currency) = self.currency {
-            for codes in one_of(currency.eq, currency.one_of)? {
+            for codes in one_of(currency.eq, currency.one_of, budget)? {
                 let codes = codes.iter().map(|code| code.0.code().to_owned()).collect();
                 all.push(PaymentFilter::Currency(codes));
             }
         }
         if let Some(status) = self.status {
-            for statuses in one_of(status.eq, status.one_of)? {
+            for statuses in one_of(status.eq, status.one_of, budget)? {
                 all.push(PaymentFilter::Status(statuses.into_iter().map(payment::Status::from).collect()));
             }
         }
@@ -255,8 +260,8 @@ impl PaymentWhere {
             all.extend(bounds.into_iter().filter_map(|(how, day)| day.map(|day| PaymentFilter::NextDue(how, day.0))));
         }
         if let Some(created) = self.created_at {
-            all.extend(created.gte.map(|at| PaymentFilter::CreatedAt(Comparison::Gte, at.0)));
-            all.extend(created.lt.map(|at| PaymentFilter::CreatedAt(Comparison::Lt, at.0)));
+            all.extend(created.gte.map(|at| PaymentFilter::CreatedAt(Comparison::Gte, microsecond(at))));
+            all.extend(created.lt.map(|at| PaymentFilter::CreatedAt(Comparison::Lt, microsecond(at))));
             if created.is_null == Some(true) {
                 // Every payment was created at some time.
                 all.push(PaymentFilter::Any(Vec::new()));
@@ -271,7 +276,16 @@ impl InstallmentWhere {
     pub fn filter(self) -> InstallmentFilter {
         let due = self.due_date;
         let none_due = due.as_ref().is_some_and(|due| due.is_null == Some(true));
-        let statuses = self.status.map(|list| list.into_iter().map(Into::into).collect());
+        let statuses = self.status.map(|list| {
+            // However often it is said, there are few of them.
+            let mut distinct: Vec<installment::Status> = Vec::new();
+            for status in list.into_iter().map(installment::Status::from) {
+                if !distinct.contains(&status) {
+                    distinct.push(status);
+                }
+            }
+            distinct
+        });
         let day =
             |of: fn(&DateFilter) -> Option<Date>| -> Option<NaiveDate> { due.as_ref().and_then(of).map(|day| day.0) };
         InstallmentFilter {
@@ -296,13 +310,26 @@ impl DecimalFilter {
             (Comparison::Lte, self.lte),
         ]
         .into_iter()
-        .filter_map(|(how, bound)| bound.map(|bound| PaymentFilter::Amount(column, how, amount_bound(how, bound.0))))
+        .filter_map(|(how, bound)| {
+            let bound = amount_bound(how, bound?.0);
+            Some(PaymentFilter::Amount(column, bounded(how), bound))
+        })
         .collect()
     }
 }
 
 /// The exponent that most currencies have.
 const USUAL_MINOR_UNITS: u8 = 2;
+
+/// With which comparison [`minor_bound`] goes: amounts are whole, so that "less" is "less or equal" of one less. With
+/// these two a bound beyond 64 bits can be the last number of 64 bits, and still all or none compares.
+fn bounded(how: Comparison) -> Comparison {
+    match how {
+        Comparison::Gte => Comparison::Gt,
+        Comparison::Lt => Comparison::Lte,
+        other => other,
+    }
+}
 
 fn amount_bound(how: Comparison, bound: domain::decimal::Decimal) -> AmountBound {
     let mut others: Vec<(u8, Vec<&'static str>)> = Vec::new();
@@ -318,7 +345,7 @@ fn amount_bound(how: Comparison, bound: domain::decimal::Decimal) -> AmountBound
     }
 }
 
-/// The whole number of minor units with which an amount compares as it does with `bound`.
+/// The whole number of minor units with which an amount compares, by [`bounded`], as it does with `bound`.
 fn minor_bound(how: Comparison, bound: domain::decimal::Decimal, minor_units: u8) -> i64 {
     // At most 32 digits and 4 more: no overflow.
     let scaled = bound.mantissa().saturating_mul(10_i128.pow(minor_units.into()));
@@ -329,23 +356,50 @@ fn minor_bound(how: Comparison, bound: domain::decimal::Decimal, minor_units: u8
         // No amount is half a minor unit, and none is negative.
         Comparison::Eq if !exact => -1,
         Comparison::Eq | Comparison::Gt | Comparison::Lte => floor,
-        Comparison::Gte | Comparison::Lt if exact => floor,
-        Comparison::Gte | Comparison::Lt => floor + 1,
+        Comparison::Gte | Comparison::Lt if exact => floor - 1,
+        Comparison::Gte | Comparison::Lt => floor,
     };
-    i64::try_from(whole).unwrap_or(if whole < 0 { i64::MIN } else { i64::MAX })
+    i64::try_from(whole).unwrap_or(match how {
+        Comparison::Eq => -1,
+        _ if whole < 0 => i64::MIN,
+        _ => i64::MAX,
+    })
+}
+
+/// The first whole microsecond that is not before `at`. What the databases keep is whole, so that it compares with
+/// either in the same way; PostgreSQL would cut the rest off, and SQLite keep it.
+fn microsecond(at: DateTime) -> chrono::DateTime<chrono::Utc> {
+    let over = at.0.timestamp_subsec_nanos() % 1_000;
+    let whole = at.0 + chrono::TimeDelta::nanoseconds(i64::from((1_000 - over) % 1_000));
+    // The last one of all is not rounded out of the years that can be kept.
+    if whole.year() > 9999 { at.0 } else { whole }
+}
+
+/// What a filter may still hold.
+struct Budget {
+    parts: usize,
+    values: usize,
+}
+
+impl Budget {
+    fn take_parts(&mut self, count: usize) -> Result<()> {
+        let rest = self.parts.checked_sub(count);
+        self.parts = rest.ok_or_else(|| bad_input(format!("the filter has more than {MAX_FILTER_PARTS} parts")))?;
+        Ok(())
+    }
+
+    fn take_values(&mut self, count: usize) -> Result<()> {
+        let rest = self.values.checked_sub(count);
+        let message = || format!("the lists of the filter have more than {MAX_FILTER_VALUES} values");
+        self.values = rest.ok_or_else(|| bad_input(message()))?;
+        Ok(())
+    }
 }
 
 /// `eq` and `in` as lists of which each must hold a value.
-fn one_of<T>(eq: Option<T>, list: Option<Vec<T>>) -> Result<Vec<Vec<T>>> {
-    within_limit(list.as_ref().map_or(0, Vec::len))?;
+fn one_of<T>(eq: Option<T>, list: Option<Vec<T>>, budget: &mut Budget) -> Result<Vec<Vec<T>>> {
+    budget.take_values(list.as_ref().map_or(0, Vec::len))?;
     Ok(eq.map(|value| vec![value]).into_iter().chain(list).collect())
-}
-
-fn within_limit(values: usize) -> Result<()> {
-    if values > MAX_FILTER_VALUES {
-        return Err(bad_input(format!("a list in a filter has more than {MAX_FILTER_VALUES} values")));
-    }
-    Ok(())
 }
 
 fn bad_input(message: impl Into<String>) -> Error {
@@ -458,16 +512,17 @@ mod tests {
     fn bounds_between_minor_units_round_the_right_way() {
         let bound = |how, text: &str, units| minor_bound(how, domain::decimal::Decimal::parse(text).unwrap(), units);
         for (how, text, units, expected) in [
-            (Comparison::Gte, "10", 2, 1_000),
-            (Comparison::Gte, "10.005", 2, 1_001),
+            (Comparison::Gte, "10", 2, 999),
+            (Comparison::Gte, "10.005", 2, 1_000),
             (Comparison::Gt, "10.005", 2, 1_000),
-            (Comparison::Lt, "10.005", 2, 1_001),
+            (Comparison::Lt, "10.005", 2, 1_000),
             (Comparison::Lte, "10.005", 2, 1_000),
             (Comparison::Eq, "10.005", 2, -1),
             (Comparison::Eq, "10.005", 3, 10_005),
-            (Comparison::Gte, "-0.5", 0, 0),
+            (Comparison::Gte, "-0.5", 0, -1),
             (Comparison::Lte, "-0.5", 0, -1),
             (Comparison::Lt, "99999999999999999999.999999999999", 3, i64::MAX),
+            (Comparison::Eq, "99999999999999999999", 3, -1),
             (Comparison::Gt, "-99999999999999999999.999999999999", 3, i64::MIN),
         ] {
             assert_eq!(bound(how, text, units), expected, "{how:?} {text} at {units}");

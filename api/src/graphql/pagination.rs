@@ -8,13 +8,14 @@ use std::fmt::Debug;
 use async_graphql::{OutputType, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, NaiveDate, SecondsFormat};
+use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat};
 use uuid::Uuid;
 
 use super::types::commodity::Commodity;
 use super::types::installment::Installment;
 use super::types::payment::Payment;
 use crate::error::{Error, Result, code};
+use crate::store::keys;
 use crate::store::page::{KeyValue, Page, PageRequest, Position};
 
 /// Longer texts are no cursors; the longest is a reference of 255 characters and an id.
@@ -137,9 +138,11 @@ impl List {
             return Err(malformed());
         }
         let value = |(kind, text): (&KeyKind, &String)| match kind {
-            KeyKind::Text => Some(KeyValue::Text(text.clone())),
+            KeyKind::Text => keys::storable(text).then(|| KeyValue::Text(text.clone())),
             KeyKind::Int => text.parse().ok().map(KeyValue::Int),
-            KeyKind::Date => text.parse::<NaiveDate>().ok().map(KeyValue::Date),
+            KeyKind::Date => {
+                text.parse().ok().filter(|day: &NaiveDate| (1..=9_999).contains(&day.year())).map(KeyValue::Date)
+            }
             KeyKind::Time => DateTime::parse_from_rfc3339(text).ok().map(|at| KeyValue::Time(at.to_utc())),
             KeyKind::Uuid => Uuid::try_parse(text).ok().map(KeyValue::Uuid),
         };

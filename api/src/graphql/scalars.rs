@@ -1,7 +1,7 @@
 //! Scalars: texts on the wire, exact values inside. None goes through a float.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{NaiveDate, SecondsFormat, Utc};
+use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 
 use crate::domain;
 use crate::error::code;
@@ -87,10 +87,10 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let text = text(&value, code::INVALID_DATE)?;
-        // Both databases keep four-digit years.
-        let shaped = text.len() <= 40 && text.as_bytes().get(4) == Some(&b'-') && !text.starts_with("0000");
-        match chrono::DateTime::parse_from_rfc3339(&text) {
-            Ok(at) if shaped => Ok(Self(at.with_timezone(&Utc))),
+        let parsed = chrono::DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc));
+        match parsed {
+            // Both databases keep four-digit years, and what they keep is in UTC.
+            Ok(at) if text.len() <= 40 && (1..=9999).contains(&at.year()) => Ok(Self(at)),
             _ => Err(refused(code::INVALID_DATE, "expected a time as RFC 3339 with an offset")),
         }
     }

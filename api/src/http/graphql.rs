@@ -8,8 +8,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationType};
-use async_graphql::{Request, Response};
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Request, Response, Variables};
 use futures_util::{FutureExt, StreamExt};
 use uuid::Uuid;
 
@@ -170,11 +170,29 @@ fn parse(http: &HttpRequest, request: &GraphqlRequest) -> Result<(ExecutableDocu
         // The engine says what is wrong with the name.
         None => "invalid",
     };
+    if let Some(name) = operation.and_then(|operation| missing_variable(&operation.node, &request.variables)) {
+        let message = format!("the variable ${name} is needed and not given");
+        return Err(Refusal::Document(response::request_error(code::VALIDATION_FAILED, &message, None)));
+    }
     if kind == "mutation" && http.method() != actix_web::http::Method::POST {
         let problem = Malformed::new(StatusCode::METHOD_NOT_ALLOWED, "a mutation must be sent with POST");
         return Err(Refusal::Method(problem));
     }
     Ok((document, kind))
+}
+
+/// A variable that must not be null and is. The engine looks at a variable only where it is used, and takes a
+/// missing one for a missing argument.
+fn missing_variable<'a>(operation: &'a OperationDefinition, variables: &Variables) -> Option<&'a str> {
+    let missing = operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+        let needed = !definition.var_type.node.nullable;
+        needed
+            && match variables.get(&definition.name.node) {
+                Some(value) => *value == async_graphql::Value::Null,
+                None => definition.default_value.is_none(),
+            }
+    });
+    missing.map(|definition| definition.name.node.as_str())
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one request, used once")]

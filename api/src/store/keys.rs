@@ -53,7 +53,13 @@ pub fn any_uuid(backend: DbBackend, column: impl IntoColumnRef, values: impl Int
 
 /// `column` is one of these texts.
 pub fn any_text<'a>(backend: DbBackend, column: impl IntoColumnRef, values: impl IntoIterator<Item = &'a str>) -> Expr {
-    any_of(backend, column, KeyType::Text, values.into_iter().map(Value::from).collect())
+    let storable = values.into_iter().filter(|text| storable(text));
+    any_of(backend, column, KeyType::Text, storable.map(Value::from).collect())
+}
+
+/// Whether a row may hold this text. PostgreSQL refuses a statement with a null character in a text.
+pub fn storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 /// A statement over a table of composite keys.

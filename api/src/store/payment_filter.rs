@@ -157,6 +157,7 @@ fn compare(left: SimpleExpr, comparison: Comparison, right: SimpleExpr) -> Simpl
 
 fn text_match(backend: DbBackend, name: &'static str, text: &TextMatch) -> SimpleExpr {
     match text {
+        TextMatch::StartsWith(part) | TextMatch::Contains(part) if !keys::storable(part) => Expr::val(1).eq(0),
         TextMatch::OneOf(values) => keys::any_text(backend, column(name), values.iter().map(String::as_str)),
         // A range, which an index answers, where LIKE would depend on the collation.
         TextMatch::StartsWith(prefix) => starts_with(Expr::col(column(name)), prefix),

@@ -95,17 +95,23 @@ pub async fn quotes(
         Side::Before => ("<=", "DESC"),
         Side::After => (">=", "ASC"),
     };
-    // One descent into the primary key per key: no day's rates are read but the one that answers.
+    // Two descents into the primary key per key: no day's rates are read but the one that answers. Compared one by
+    // one: of `(effective_date, source) = (SELECT …)` PostgreSQL makes a filter over all days of the pair.
+    let answering = |column: &str| {
+        format!(
+            "(SELECT p.{column} FROM currency_rate p
+              WHERE p.purpose = k.purpose AND p.base = k.base AND p.quote = k.quote
+                AND p.effective_date {compares} k.on_date
+              ORDER BY p.effective_date {direction}, p.source {direction} LIMIT 1)"
+        )
+    };
+    let (effective_date, source) = (answering("effective_date"), answering("source"));
     let sql = format!(
         "SELECT k.n, r.base, r.quote, r.effective_date, r.rate, r.quoted_per, r.valid_to, r.source,
                 s.name AS source_name, s.url AS source_url, s.attribution, s.retrieved_at
          FROM k
          JOIN currency_rate r ON r.purpose = k.purpose AND r.base = k.base AND r.quote = k.quote
-          AND (r.effective_date, r.source) = (
-                SELECT p.effective_date, p.source FROM currency_rate p
-                WHERE p.purpose = k.purpose AND p.base = k.base AND p.quote = k.quote
-                  AND p.effective_date {compares} k.on_date
-                ORDER BY p.effective_date {direction}, p.source {direction} LIMIT 1)
+          AND r.effective_date = {effective_date} AND r.source = {source}
          JOIN rate_source s ON s.code = r.source"
     );
     let rows: Vec<Vec<Value>> = wanted

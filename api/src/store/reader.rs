@@ -14,6 +14,7 @@ pub struct Meter {
     rows: AtomicU64,
     microseconds: AtomicU64,
     batches: Mutex<Vec<Batch>>,
+    recorded: Option<Mutex<Vec<Statement>>>,
 }
 
 /// One call of a batch function.
@@ -28,6 +29,17 @@ pub struct Batch {
 }
 
 impl Meter {
+    /// A meter that also keeps the statements themselves, values included, so that they can be explained.
+    pub fn recording() -> Self {
+        Self { recorded: Some(Mutex::default()), ..Self::default() }
+    }
+
+    /// The statements so far, in the order in which they were sent; none unless the meter is recording.
+    pub fn statements_run(&self) -> Vec<Statement> {
+        let recorded = self.recorded.as_ref();
+        recorded.map_or_else(Vec::new, |list| list.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
     /// Statements sent so far.
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -51,6 +63,12 @@ impl Meter {
     /// Notes a batch.
     pub fn record_batch(&self, batch: Batch) {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
+    }
+
+    fn keep(&self, statement: &Statement) {
+        if let Some(list) = &self.recorded {
+            list.lock().unwrap_or_else(PoisonError::into_inner).push(statement.clone());
+        }
     }
 
     fn record_statement(&self, rows: usize, took: Duration) {
@@ -85,6 +103,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.meter.keep(&statement);
         let start = Instant::now();
         let result = self.connection.execute_raw(statement).await;
         self.meter.record_statement(0, start.elapsed());
@@ -92,6 +111,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.meter.keep(&Statement::from_string(self.get_database_backend(), sql));
         let start = Instant::now();
         let result = self.connection.execute_unprepared(sql).await;
         self.meter.record_statement(0, start.elapsed());
@@ -99,6 +119,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.meter.keep(&statement);
         let start = Instant::now();
         let result = self.connection.query_one_raw(statement).await;
         self.meter.record_statement(usize::from(matches!(result, Ok(Some(_)))), start.elapsed());
@@ -106,6 +127,7 @@ impl ConnectionTrait for Reader {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.meter.keep(&statement);
         let start = Instant::now();
         let result = self.connection.query_all_raw(statement).await;
         self.meter.record_statement(result.as_ref().map_or(0, Vec::len), start.elapsed());
