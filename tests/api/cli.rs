@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use dermaga_api::store::{Database, DatabaseSettings};
-use dermaga_tests::{Cli, each_database};
+use dermaga_tests::{Backend, Cli, each_database};
 use entity::AccountScoped;
-use sea_orm::EntityTrait;
 
 /// The sample of the ECB's history: with rates there, a start does not bring in the whole history.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/data/samples/ecb-sample.csv");
@@ -15,7 +14,7 @@ const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/data/samples/e
 fn the_committed_schema_is_what_the_binary_writes() {
     let cli = Cli::new();
     let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../schema.graphql")).unwrap();
-    assert_eq!(cli.succeed(&["schema"]), committed, "run `cargo run -- schema > schema.graphql`");
+    assert!(cli.succeed(&["schema"]) == committed, "run `cargo run -- schema > schema.graphql`");
     assert!(!cli.folder().join("test.db").exists(), "it needs no database");
 }
 
@@ -25,7 +24,8 @@ fn help_and_version_are_answers() {
     let cli = Cli::over("postgres://root:secret@localhost/x");
     let help = cli.run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["serve", "migrate", "demo", "import", "schema", "health", "--listen", "DERMAGA_LISTEN", "DATABASE_URL"] {
+    for word in ["serve", "migrate", "demo", "import", "schema", "health", "--listen", "DERMAGA_LISTEN", "DATABASE_URL"]
+    {
         assert!(help.stdout.contains(word), "{word} in {}", help.stdout);
     }
     assert!(!help.stdout.contains("secret"), "{}", help.stdout);
@@ -66,7 +66,16 @@ fn all_bad_settings_are_named_at_once() {
         &[("DERMAGA_WORKERS", "-1"), ("DERMAGA_LOG_FORMAT", "xml"), ("DERMAGA_DEMO_PAYMENTS", "1e3")],
     );
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    for name in ["listen", "database_url", "shutdown_timeout", "workers", "log_format", "demo_payments", "graphiql", "max_page_size"] {
+    for name in [
+        "listen",
+        "database_url",
+        "shutdown_timeout",
+        "workers",
+        "log_format",
+        "demo_payments",
+        "graphiql",
+        "max_page_size",
+    ] {
         assert!(ended.stderr.contains(&format!("{name}: ")), "{name} in {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("secret"), "{}", ended.stderr);
@@ -105,7 +114,8 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
     let file = file.to_str().unwrap();
     let there = |name: &str| cli.folder().join(name).exists();
     let (environment, flag) = (url("environment.db"), url("flag.db"));
-    let ended = cli.run_with(&["migrate", "--config", file, "--database-url", &flag], &[("DATABASE_URL", &environment)]);
+    let ended =
+        cli.run_with(&["migrate", "--config", file, "--database-url", &flag], &[("DATABASE_URL", &environment)]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!((there("flag.db"), there("environment.db"), there("file.db")), (true, false, false));
     let ended = cli.run_with(&["migrate"], &[("DATABASE_URL", &environment), ("DERMAGA_CONFIG", file)]);
@@ -167,7 +177,6 @@ each_database! {
 /// What is shown on one database can be compared with the other: the same seed makes the same rows on both.
 #[tokio::test]
 async fn a_seed_makes_the_same_on_both_databases() {
-    use dermaga_tests::Backend;
     if !Backend::postgres_is_there() {
         return;
     }
@@ -197,10 +206,9 @@ fn prepared(url: &str) -> Cli {
 /// All rows of the demo account, table by table, each as a line, in one order.
 async fn everything(url: &str) -> [String; 6] {
     use entity::{allocation, installment, installment_plan, payment, payment_line, receipt};
-    async fn rows<E: AccountScoped>(database: &Database) -> String
+    async fn rows<E>(database: &Database) -> String
     where
-        E::Model: std::fmt::Debug + Send + Sync,
-        E: EntityTrait,
+        E: AccountScoped<Model: std::fmt::Debug + Send + Sync>,
     {
         let account = dermaga_api::demo::ACCOUNT_ID;
         let rows = database.write(async |transaction| E::of_account(account).all(transaction).await).await.unwrap();

@@ -1,11 +1,12 @@
 //! Commodities: the tree of codes, and imports of it.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use dermaga_api::import::harmonized_system;
 use dermaga_api::progress::Progress;
 use dermaga_api::store::{Database, DatabaseSettings};
-use dermaga_tests::{TestApp, each_database};
+use dermaga_tests::{Backend, TestApp, each_database};
 use serde_json::{Value, json};
 
 /// The codes of a list of commodities.
@@ -24,13 +25,17 @@ each_database! {
                 description indonesian: description(locale: \"id-ID\") german: description(locale: \"de\")
             } }";
             let answer = app.graphql_with(query, json!({"code": written})).await;
-            assert_eq!(answer.at("/commodity"), &json!({
-                "id": "com_180100", "code": "180100", "codeFormatted": "1801.00", "level": "SUBHEADING",
-                "declarable": true, "nomenclature": "HS 2022",
-                "description": "Cocoa beans, raw or roasted",
-                "indonesian": "Biji kakao, utuh atau pecah, mentah atau disangrai",
-                "german": "Cocoa beans, raw or roasted",
-            }), "{written}");
+            assert_eq!(
+                answer.at("/commodity"),
+                &json!({
+                    "id": "com_180100", "code": "180100", "codeFormatted": "1801.00", "level": "SUBHEADING",
+                    "declarable": true, "nomenclature": "HS 2022",
+                    "description": "Cocoa beans, raw or roasted",
+                    "indonesian": "Biji kakao, utuh atau pecah, mentah atau disangrai",
+                    "german": "Cocoa beans, raw or roasted",
+                }),
+                "{written}"
+            );
         }
         for unknown in ["99", "180199", "18010010"] {
             let answer = app.graphql(&format!("{{ commodity(code: \"{unknown}\") {{ code }} }}")).await;
@@ -49,9 +54,12 @@ each_database! {
                 } }",
             )
             .await;
-        assert_eq!(answer.at("/commodity/parent"), &json!({
-            "code": "1801", "parent": {"code": "18", "parent": {"code": "IV", "parent": null}},
-        }));
+        assert_eq!(
+            answer.at("/commodity/parent"),
+            &json!({
+                "code": "1801", "parent": {"code": "18", "parent": {"code": "IV", "parent": null}},
+            })
+        );
         let ancestors = answer.at("/commodity/ancestors");
         assert_eq!(codes(ancestors), ["1801", "18", "IV"]);
         let levels: Vec<_> = ancestors.as_array().unwrap().iter().map(|node| node["level"].as_str().unwrap()).collect();
@@ -98,7 +106,8 @@ each_database! {
         let query = |first: u32| {
             format!(
                 "{{ commodities(level: HEADING, first: {first}) {{ totalCount nodes {{
-                    parent {{ code }} ancestors {{ code }} children(first: 3) {{ totalCount nodes {{ parent {{ code }} }} }}
+                    parent {{ code }} ancestors {{ code }}
+                    children(first: 3) {{ totalCount nodes {{ parent {{ code }} }} }}
                 }} }} }}"
             )
         };
@@ -113,7 +122,9 @@ each_database! {
             answer.at("/commodities/totalCount").as_u64().unwrap()
         };
         // As the repository's own list has it; see api/data/README.md.
-        for (level, expected) in [("SECTION", 20), ("CHAPTER", 73), ("HEADING", 288), ("SUBHEADING", 493), ("NATIONAL", 0)] {
+        for (level, expected) in
+            [("SECTION", 20), ("CHAPTER", 73), ("HEADING", 288), ("SUBHEADING", 493), ("NATIONAL", 0)]
+        {
             assert_eq!(count(&format!("level: {level}")).await, expected, "{level}");
         }
         assert_eq!(count("first: 1").await, 874);
@@ -147,7 +158,8 @@ each_database! {
         let database = Database::open(&DatabaseSettings::new(url)).await.unwrap();
         database.migrate().await.unwrap();
         let (file, codes, sections) = public_file();
-        println!("read {}", file.display());
+        // Not through `println!`, which the test runner swallows when all goes well.
+        std::io::stderr().write_all(format!("read {}\n", file.display()).as_bytes()).unwrap();
         let nomenclature = harmonized_system::read(&file, None).unwrap();
         assert_eq!(nomenclature.len(), codes);
         let import = async || {
@@ -175,9 +187,7 @@ each_database! {
         let nomenclature = harmonized_system::read(&public_file().0, None).unwrap();
         let report = app
             .database
-            .write(async |transaction| {
-                harmonized_system::import(transaction, &nomenclature, &Progress::hidden()).await
-            })
+            .write(async |transaction| harmonized_system::import(transaction, &nomenclature, &Progress::hidden()).await)
             .await
             .unwrap();
         assert!(report.added > 0 && report.changed > 0, "{report}");
@@ -188,10 +198,13 @@ each_database! {
                    unroasted: commodities(search: \"cocoa beans whole\") { nodes { code } } }",
             )
             .await;
-        assert_eq!(answer.at("/commodity"), &json!({
-            "description": "Cocoa beans; whole or broken, raw or roasted",
-            "indonesian": "Biji kakao, utuh atau pecah, mentah atau disangrai",
-        }));
+        assert_eq!(
+            answer.at("/commodity"),
+            &json!({
+                "description": "Cocoa beans; whole or broken, raw or roasted",
+                "indonesian": "Biji kakao, utuh atau pecah, mentah atau disangrai",
+            })
+        );
         assert!(codes(answer.at("/found/nodes")).contains(&"180100"));
         assert!(codes(answer.at("/unroasted/nodes")).contains(&"180100"));
     }

@@ -1,6 +1,6 @@
 //! The search for commodities.
 
-use dermaga_tests::{Answer, TestApp, each_database};
+use dermaga_tests::{Answer, Backend, TestApp, each_database};
 use serde_json::{Value, json};
 
 const SEARCH: &str = "
@@ -85,7 +85,8 @@ each_database! {
                 .iter()
                 .map(|edge| {
                     // 1, 0.75 and 0.5 have an exact text.
-                    let rank = ["1.0", "0.75", "0.5"].iter().position(|score| edge["score"].to_string() == *score);
+                    let score = edge["score"].to_string();
+                    let rank = ["1.0", "0.75", "0.5"].iter().position(|known| *known == score);
                     let rank = rank.unwrap_or_else(|| panic!("an unknown score: {edge}"));
                     (rank, edge["node"]["code"].as_str().unwrap().to_owned())
                 })

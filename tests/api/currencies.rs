@@ -1,6 +1,6 @@
 //! Lists of rates and of currencies, money that converts itself, and what all of them cost.
 
-use dermaga_tests::{TestApp, each_database};
+use dermaga_tests::{Backend, TestApp, each_database};
 use serde_json::{Value, json};
 
 const RATES: &str = "
@@ -29,14 +29,17 @@ each_database! {
         let idr = json!({
             "__typename": "CurrencyRate", "quote": "IDR", "rate": "20275.17", "effectiveDate": "2026-10-30",
         });
-        assert_eq!(answer.at("/currencyRates"), &json!([
-            idr,
-            {"__typename": "CurrencyRate", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
-            {"__typename": "RateUnavailable", "latest": "2022-12-30", "nearest": {"quote": "HRK"}},
-            idr,
-            {"__typename": "CurrencyRate", "quote": "EUR", "rate": "1", "effectiveDate": "2026-10-30"},
-            {"__typename": "RateUnavailable", "latest": null, "nearest": null},
-        ]));
+        assert_eq!(
+            answer.at("/currencyRates"),
+            &json!([
+                idr,
+                {"__typename": "CurrencyRate", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
+                {"__typename": "RateUnavailable", "latest": "2022-12-30", "nearest": {"quote": "HRK"}},
+                idr,
+                {"__typename": "CurrencyRate", "quote": "EUR", "rate": "1", "effectiveDate": "2026-10-30"},
+                {"__typename": "RateUnavailable", "latest": null, "nearest": null},
+            ])
+        );
     }
 
     /// A list is as long as a page may be, and not longer.
@@ -86,24 +89,34 @@ each_database! {
     async fn currencies_know_their_digits_and_their_days(backend: Backend) {
         let app = TestApp::spawn(backend).await;
         let answer = app
-            .graphql("{ currencies { code numeric name english: name(locale: \"en\") minorUnits settlementDigits earliestRate latestRate } }")
+            .graphql(
+                "{ currencies { code numeric name english: name(locale: \"en\") minorUnits settlementDigits
+                   earliestRate latestRate } }",
+            )
             .await;
         let currencies = answer.at("/currencies").as_array().unwrap();
         let codes: Vec<_> = currencies.iter().map(|currency| currency["code"].as_str().unwrap()).collect();
         assert_eq!(codes, codes_of_the_list());
         assert!(codes.is_sorted(), "{codes:?}");
         let currency = |code: &str| currencies.iter().find(|currency| currency["code"] == code).unwrap();
-        assert_eq!(currency("IDR"), &json!({
-            "code": "IDR", "numeric": "360", "name": "Rupiah Indonesia", "english": "Indonesian Rupiah",
-            "minorUnits": 2, "settlementDigits": 0, "earliestRate": "2005-04-01", "latestRate": "2026-10-30",
-        }));
+        assert_eq!(
+            currency("IDR"),
+            &json!({
+                "code": "IDR", "numeric": "360", "name": "Rupiah Indonesia", "english": "Indonesian Rupiah",
+                "minorUnits": 2, "settlementDigits": 0, "earliestRate": "2005-04-01", "latestRate": "2026-10-30",
+            })
+        );
         for (code, earliest, latest) in [
             ("HRK", json!("2005-04-01"), json!("2022-12-30")),
             ("TRL", json!("1999-01-04"), json!("2004-12-31")),
             ("EUR", json!("1999-01-04"), json!("2026-10-30")),
             ("AFN", Value::Null, Value::Null),
         ] {
-            assert_eq!((&currency(code)["earliestRate"], &currency(code)["latestRate"]), (&earliest, &latest), "{code}");
+            assert_eq!(
+                (&currency(code)["earliestRate"], &currency(code)["latestRate"]),
+                (&earliest, &latest),
+                "{code}"
+            );
         }
         assert_eq!(currency("JPY")["minorUnits"], 0);
         assert_eq!(currency("KWD")["minorUnits"], 3);
@@ -130,23 +143,29 @@ each_database! {
                 } } }",
             )
             .await;
-        assert_eq!(answer.at("/payment/amount"), &json!({
-            "amount": "1000000000.00",
-            "formatted": "Rp\u{a0}1.000.000.000",
-            "settlementDigits": 0,
-            "usd": {
-                "from": {"amount": "1000000000.00", "currency": "IDR"},
-                "to": {"amount": "55101.88", "currency": "USD", "formatted": "$55,101.88"},
-                "unrounded": "55101.880773379458717239",
-                "rounding": "HALF_EVEN",
-                "rate": {"effectiveDate": "2026-10-30", "rate": "0.0000551018807733794587"},
-            },
-            "today": {"to": {"amount": "55101.88"}},
-            "early": null,
-            "tax": null,
-        }));
+        assert_eq!(
+            answer.at("/payment/amount"),
+            &json!({
+                "amount": "1000000000.00",
+                "formatted": "Rp\u{a0}1.000.000.000",
+                "settlementDigits": 0,
+                "usd": {
+                    "from": {"amount": "1000000000.00", "currency": "IDR"},
+                    "to": {"amount": "55101.88", "currency": "USD", "formatted": "$55,101.88"},
+                    "unrounded": "55101.880773379458717239",
+                    "rounding": "HALF_EVEN",
+                    "rate": {"effectiveDate": "2026-10-30", "rate": "0.0000551018807733794587"},
+                },
+                "today": {"to": {"amount": "55101.88"}},
+                "early": null,
+                "tax": null,
+            })
+        );
         let tie = app
-            .graphql("{ payment(reference: \"EUR-1\") { amount { converted(into: \"JPY\", on: \"2026-10-27\") { to { amount } unrounded } } } }")
+            .graphql(
+                "{ payment(reference: \"EUR-1\") { amount {
+                     converted(into: \"JPY\", on: \"2026-10-27\") { to { amount } unrounded } } } }",
+            )
             .await;
         let expected = json!({"to": {"amount": "8798"}, "unrounded": "8798.5"});
         assert_eq!(tie.at("/payment/amount/converted"), &expected);

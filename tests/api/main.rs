@@ -3,5 +3,29 @@
 #![allow(missing_docs, reason = "a test's name and its first line say what it is for")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; the helpers between the tests are tests too")]
 
+mod bad_documents;
+mod bad_input;
+mod cli;
+mod cli_imports;
+mod cli_serve;
+mod commodities;
+mod commodity_search;
+mod currencies;
+mod http;
+mod migrations;
+mod nodes;
+mod operations;
+mod overdue;
+mod paging;
+mod paging_lists;
+mod payment_aggregates;
+mod payment_details;
+mod payment_edges;
+mod payment_filters;
 mod payments;
+mod plans;
+mod rates;
+mod rates_history;
 mod readme;
+mod schema;
+mod walk;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dermaga_api::store::{Database, DatabaseSettings};
-use dermaga_tests::{TestApp, each_database};
+use dermaga_tests::{Backend, TestApp, each_database};
 use entity::ids::PaymentId;
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};

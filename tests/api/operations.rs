@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dermaga_tests::{TestApp, each_database};
+use dermaga_tests::{Backend, TestApp, each_database};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
@@ -35,8 +35,10 @@ impl Scrape {
                 let (name, value) = line.rsplit_once(' ').unwrap();
                 assert!(value.parse::<f64>().is_ok(), "{line}");
                 let family = name.split('{').next().unwrap();
-                let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| family.strip_suffix(end)).unwrap_or(family);
-                let known = scrape.types.contains_key(family) || scrape.types.get(base).is_some_and(|kind| kind == "histogram");
+                let base =
+                    ["_bucket", "_sum", "_count"].iter().find_map(|end| family.strip_suffix(end)).unwrap_or(family);
+                let known =
+                    scrape.types.contains_key(family) || scrape.types.get(base).is_some_and(|kind| kind == "histogram");
                 assert!(known, "{line} has no type");
                 assert!(scrape.samples.insert(name.to_owned(), value.to_owned()).is_none(), "{name} twice");
             }
@@ -142,7 +144,8 @@ each_database! {
         assert_eq!(buckets.len(), 15, "{buckets:?}");
         assert_eq!(scrape.count(&format!("{bucket}\"+Inf\"}}")), 1);
         assert!(scrape.count(&format!("{bucket}\"0.0005\"}}")) <= scrape.count(&format!("{bucket}\"10\"}}")));
-        let (open, idle) = ("dermaga_database_connections{state=\"open\"}", "dermaga_database_connections{state=\"idle\"}");
+        let (open, idle) =
+            ("dermaga_database_connections{state=\"open\"}", "dermaga_database_connections{state=\"idle\"}");
         assert!((1..=4).contains(&scrape.count(open)) && scrape.count(idle) <= scrape.count(open), "{scrape:#?}");
         assert!(scrape.count("process_resident_memory_bytes") > 1_000_000);
         assert_eq!(scrape.count(concat!("dermaga_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}")), 1);
@@ -208,14 +211,17 @@ each_database! {
             assert!(get("gzip;q=0").await.headers().get("content-encoding").is_none(), "{path}");
             assert_packed(&packed.bytes().await.unwrap(), &plain.bytes().await.unwrap(), &path);
         }
-        for path in ["/assets/none.js", "/assets/", "/assets/..%2f..%2findex.html", "/assets/../Cargo.toml", "/index.html"] {
+        for path in
+            ["/assets/none.js", "/assets/", "/assets/..%2f..%2findex.html", "/assets/../Cargo.toml", "/index.html"]
+        {
             assert_eq!(app.get(path).await.status(), 404, "{path}");
         }
     }
 
     /// An operator can leave the page out; the API stays.
     async fn graphiql_can_be_off(backend: Backend) {
-        let app = TestApp::builder(backend).settings(|settings| settings.graphiql = Some("false".to_owned())).spawn().await;
+        let app =
+            TestApp::builder(backend).settings(|settings| settings.graphiql = Some("false".to_owned())).spawn().await;
         assert_eq!(app.get("/").await.status(), 404);
         assert_eq!(app.get("/assets/icon-CF9lvN1j.svg").await.status(), 404);
         assert_eq!(app.graphql("{ viewer { account } }").await.text("/viewer/account"), "demo");

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use chrono::{Days, TimeDelta};
-use dermaga_tests::{NOW, TestApp, each_database, insert_payments};
+use dermaga_tests::{Backend, NOW, TestApp, each_database, insert_payments};
 use entity::{installment, payment};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};

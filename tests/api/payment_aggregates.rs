@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use dermaga_tests::{TestApp, each_database, insert_payments};
+use dermaga_tests::{Backend, TestApp, each_database, insert_payments};
 use entity::payment::Status;
 use entity::{installment, payment};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ each_database! {
     async fn sums_are_those_of_the_rows(backend: Backend) {
         let app = TestApp::spawn(backend).await;
         let rows = mixed(&app).await;
-        let filters: [(&str, fn(&payment::Model) -> bool); 5] = [
+        let filters: [Filter; 5] = [
             ("null", |_| true),
             ("{currency: {in: [\"IDR\", \"JPY\"]}}", |row| row.currency == "IDR" || row.currency == "JPY"),
             ("{not: {nextDueDate: {isNull: true}}}", |row| row.next_due_date.is_some()),
@@ -47,9 +47,8 @@ each_database! {
             rows.push(app.payment().installments(&[i64::MAX - 20 - at]).first_due(due).paid().rows());
         }
         insert_payments(&app.database, rows.clone()).await;
-        let answer = app
-            .graphql(&format!("{{ payments(first: 1) {{ aggregates {{ {SUMS} converted(into: \"USD\") {{ amount }} }} }} }}"))
-            .await;
+        let sums_and_more = format!("{SUMS} converted(into: \"USD\") {{ amount }}");
+        let answer = app.graphql(&format!("{{ payments(first: 1) {{ aggregates {{ {sums_and_more} }} }} }}")).await;
         let rows: Vec<_> = rows.iter().collect();
         assert_eq!(answer.at("/payments/aggregates/byCurrency"), &sums(&rows));
         let total: i128 = rows.iter().map(|(row, _)| i128::from(row.amount)).sum();
@@ -104,6 +103,8 @@ each_database! {
         }
     }
 }
+
+type Filter = (&'static str, fn(&payment::Model) -> bool);
 
 type Row = (payment::Model, Vec<installment::Model>);
 

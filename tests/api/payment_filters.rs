@@ -1,7 +1,7 @@
 //! Filters of payments and installments: what the server finds is what the rows say.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use dermaga_tests::{NOW, TestApp, each_database, insert_payments};
+use dermaga_tests::{Backend, NOW, TestApp, each_database, insert_payments};
 use entity::{installment, payment};
 use payment::Model;
 use proptest::prelude::{Strategy, any};

@@ -1,6 +1,6 @@
 //! Currency rates and conversions, over the 60 sample days that every test database holds.
 
-use dermaga_tests::{Answer, TestApp, each_database};
+use dermaga_tests::{Answer, Backend, TestApp, each_database};
 use serde_json::{Value, json};
 
 /// Everything that a rate, or the lack of one, says.
@@ -53,20 +53,23 @@ each_database! {
     async fn a_published_pair_is_answered_as_published(backend: Backend) {
         let app = TestApp::spawn(backend).await;
         let answer = on(&app, "EUR", "USD", "2026-10-30").await;
-        assert_rate(&answer, &[
-            ("__typename", json!("CurrencyRate")),
-            ("rate", json!("1.1172")),
-            ("inverse", json!("0.895094880057286072")),
-            ("quotedPer", json!(1)),
-            ("requestedDate", json!("2026-10-30")),
-            ("effectiveDate", json!("2026-10-30")),
-            ("validFrom", json!("2026-10-30")),
-            ("validTo", Value::Null),
-            ("isCarriedForward", json!(false)),
-            ("ageDays", json!(0)),
-            ("purpose", json!("REFERENCE")),
-            ("path", json!([{"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"}])),
-        ]);
+        assert_rate(
+            &answer,
+            &[
+                ("__typename", json!("CurrencyRate")),
+                ("rate", json!("1.1172")),
+                ("inverse", json!("0.895094880057286072")),
+                ("quotedPer", json!(1)),
+                ("requestedDate", json!("2026-10-30")),
+                ("effectiveDate", json!("2026-10-30")),
+                ("validFrom", json!("2026-10-30")),
+                ("validTo", Value::Null),
+                ("isCarriedForward", json!(false)),
+                ("ageDays", json!(0)),
+                ("purpose", json!("REFERENCE")),
+                ("path", json!([{"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"}])),
+            ],
+        );
         assert_eq!(answer.text("/currencyRate/source/code"), "ECB");
         assert_eq!(answer.text("/currencyRate/source/attribution"), "Source: European Central Bank reference rates");
         assert_eq!(answer.text("/currencyRate/source/retrievedAt"), "2026-10-30T12:00:00Z");
@@ -83,40 +86,54 @@ each_database! {
     async fn a_cross_rate_shows_both_legs(backend: Backend) {
         let app = TestApp::spawn(backend).await;
         let answer = on(&app, "USD", "IDR", "2026-10-30").await;
-        assert_rate(&answer, &[
-            ("rate", json!("18148.2008592910849")),
-            ("inverse", json!("0.0000551018807733794587")),
-            ("path", json!([
-                {"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
-                {"base": "EUR", "quote": "IDR", "rate": "20275.17", "effectiveDate": "2026-10-30"},
-            ])),
-        ]);
+        assert_rate(
+            &answer,
+            &[
+                ("rate", json!("18148.2008592910849")),
+                ("inverse", json!("0.0000551018807733794587")),
+                (
+                    "path",
+                    json!([
+                        {"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
+                        {"base": "EUR", "quote": "IDR", "rate": "20275.17", "effectiveDate": "2026-10-30"},
+                    ]),
+                ),
+            ],
+        );
     }
 
     /// The inverse is the exact reciprocal: printed as 0.000055 it would cost 0.185 % of every amount.
     async fn the_inverse_of_a_cross_rate_is_exact(backend: Backend) {
         let app = TestApp::spawn(backend).await;
         let answer = on(&app, "IDR", "USD", "2026-10-30").await;
-        assert_rate(&answer, &[
-            ("rate", json!("0.0000551018807733794587")),
-            ("inverse", json!("18148.2008592910849")),
-            ("path", json!([
-                {"base": "EUR", "quote": "IDR", "rate": "20275.17", "effectiveDate": "2026-10-30"},
-                {"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
-            ])),
-        ]);
+        assert_rate(
+            &answer,
+            &[
+                ("rate", json!("0.0000551018807733794587")),
+                ("inverse", json!("18148.2008592910849")),
+                (
+                    "path",
+                    json!([
+                        {"base": "EUR", "quote": "IDR", "rate": "20275.17", "effectiveDate": "2026-10-30"},
+                        {"base": "EUR", "quote": "USD", "rate": "1.1172", "effectiveDate": "2026-10-30"},
+                    ]),
+                ),
+            ],
+        );
     }
 
     /// A Saturday has no rate: Friday's is taken, and the answer says whose day it is.
     async fn a_weekend_answers_with_the_friday_and_says_so(backend: Backend) {
         let app = TestApp::spawn(backend).await;
-        let carried = |date: &'static str, age: i32| [
-            ("rate", json!("18148.2008592910849")),
-            ("requestedDate", json!(date)),
-            ("effectiveDate", json!("2026-10-30")),
-            ("isCarriedForward", json!(true)),
-            ("ageDays", json!(age)),
-        ];
+        let carried = |date: &'static str, age: i32| {
+            [
+                ("rate", json!("18148.2008592910849")),
+                ("requestedDate", json!(date)),
+                ("effectiveDate", json!("2026-10-30")),
+                ("isCarriedForward", json!(true)),
+                ("ageDays", json!(age)),
+            ]
+        };
         assert_rate(&on(&app, "USD", "IDR", "2026-10-31").await, &carried("2026-10-31", 1));
         // The last day on which it is carried forward, and the first on which it is not.
         assert_rate(&on(&app, "USD", "IDR", "2026-11-13").await, &carried("2026-11-13", 14));
@@ -144,12 +161,15 @@ each_database! {
     /// rate takes both legs from the day that has both.
     async fn a_withdrawn_currency_keeps_its_last_day(backend: Backend) {
         let app = TestApp::spawn(backend).await;
-        assert_rate(&on(&app, "EUR", "HRK", "2023-01-05").await, &[
-            ("rate", json!("7.5365")),
-            ("effectiveDate", json!("2022-12-30")),
-            ("ageDays", json!(6)),
-            ("isCarriedForward", json!(true)),
-        ]);
+        assert_rate(
+            &on(&app, "EUR", "HRK", "2023-01-05").await,
+            &[
+                ("rate", json!("7.5365")),
+                ("effectiveDate", json!("2022-12-30")),
+                ("ageDays", json!(6)),
+                ("isCarriedForward", json!(true)),
+            ],
+        );
         let cross = on(&app, "USD", "HRK", "2023-01-05").await;
         // 7.5365 / 1.0666; with the dollar of 5 January it would be 7.109.
         assert_rate(&cross, &[("rate", json!("7.06591036939808738")), ("effectiveDate", json!("2022-12-30"))]);
@@ -157,14 +177,20 @@ each_database! {
         assert_eq!(cross.text("/currencyRate/path/1/effectiveDate"), "2022-12-30");
         assert_rate(&on(&app, "USD", "HRK", "2023-01-13").await, &[("ageDays", json!(14))]);
         let gone = on(&app, "USD", "HRK", "2023-01-14").await;
-        assert_rate(&gone, &[
-            ("__typename", json!("RateUnavailable")),
-            ("earliest", json!("2005-04-01")),
-            ("latest", json!("2022-12-30")),
-            ("nearest", json!({
-                "rate": "7.06591036939808738", "requestedDate": "2023-01-14", "effectiveDate": "2022-12-30",
-            })),
-        ]);
+        assert_rate(
+            &gone,
+            &[
+                ("__typename", json!("RateUnavailable")),
+                ("earliest", json!("2005-04-01")),
+                ("latest", json!("2022-12-30")),
+                (
+                    "nearest",
+                    json!({
+                        "rate": "7.06591036939808738", "requestedDate": "2023-01-14", "effectiveDate": "2022-12-30",
+                    }),
+                ),
+            ],
+        );
     }
 
     /// Who says STRICT wants that day or none.
@@ -174,11 +200,14 @@ each_database! {
             ask(&app, json!({"base": "EUR", "quote": "USD", "date": date, "onMissing": "STRICT"})).await
         };
         assert_rate(&strict("2026-10-30").await, &[("rate", json!("1.1172")), ("ageDays", json!(0))]);
-        assert_rate(&strict("2026-10-31").await, &[
-            ("__typename", json!("RateUnavailable")),
-            ("latest", json!("2026-10-30")),
-            ("nearest", json!({"rate": "1.1172", "requestedDate": "2026-10-31", "effectiveDate": "2026-10-30"})),
-        ]);
+        assert_rate(
+            &strict("2026-10-31").await,
+            &[
+                ("__typename", json!("RateUnavailable")),
+                ("latest", json!("2026-10-30")),
+                ("nearest", json!({"rate": "1.1172", "requestedDate": "2026-10-31", "effectiveDate": "2026-10-30"})),
+            ],
+        );
     }
 
     /// Half way between Friday and Monday is half way between their rates; nothing is invented beyond the ends.
@@ -189,20 +218,27 @@ each_database! {
         };
         let between = interpolate("USD", "2026-10-24").await;
         // 1.1193 on Friday, 1.1188 on Monday.
-        assert_rate(&between, &[
-            ("rate", json!("1.11913333333333333")),
-            ("effectiveDate", json!("2026-10-23")),
-            ("ageDays", json!(1)),
-            ("isCarriedForward", json!(false)),
-            ("path", json!([
-                {"base": "EUR", "quote": "USD", "rate": "1.1193", "effectiveDate": "2026-10-23"},
-                {"base": "EUR", "quote": "USD", "rate": "1.1188", "effectiveDate": "2026-10-26"},
-            ])),
-        ]);
+        assert_rate(
+            &between,
+            &[
+                ("rate", json!("1.11913333333333333")),
+                ("effectiveDate", json!("2026-10-23")),
+                ("ageDays", json!(1)),
+                ("isCarriedForward", json!(false)),
+                (
+                    "path",
+                    json!([
+                        {"base": "EUR", "quote": "USD", "rate": "1.1193", "effectiveDate": "2026-10-23"},
+                        {"base": "EUR", "quote": "USD", "rate": "1.1188", "effectiveDate": "2026-10-26"},
+                    ]),
+                ),
+            ],
+        );
         assert_rate(&interpolate("USD", "2026-10-25").await, &[("rate", json!("1.11896666666666667"))]);
         // A day with a rate has that rate.
         assert_rate(&interpolate("USD", "2026-10-23").await, &[("rate", json!("1.1193"))]);
-        let cross = ask(&app, json!({"base": "USD", "quote": "IDR", "date": "2026-10-24", "onMissing": "INTERPOLATE"})).await;
+        let cross =
+            ask(&app, json!({"base": "USD", "quote": "IDR", "date": "2026-10-24", "onMissing": "INTERPOLATE"})).await;
         assert_rate(&cross, &[("rate", json!("18126.0672746044704"))]);
         assert_eq!(cross.at("/currencyRate/path").as_array().map(Vec::len), Some(4));
         for (quote, date, nearest) in [
@@ -224,12 +260,15 @@ each_database! {
         for purpose in ["TAX_DUTY", "BANK_BUY", "BANK_SELL"] {
             for (base, quote) in [("EUR", "USD"), ("USD", "IDR")] {
                 let variables = json!({"base": base, "quote": quote, "date": "2026-10-30", "purpose": purpose});
-                assert_rate(&ask(&app, variables).await, &[
-                    ("__typename", json!("RateUnavailable")),
-                    ("earliest", Value::Null),
-                    ("latest", Value::Null),
-                    ("nearest", Value::Null),
-                ]);
+                assert_rate(
+                    &ask(&app, variables).await,
+                    &[
+                        ("__typename", json!("RateUnavailable")),
+                        ("earliest", Value::Null),
+                        ("latest", Value::Null),
+                        ("nearest", Value::Null),
+                    ],
+                );
             }
             let variables = json!({"amount": "1", "currency": "EUR", "to": "USD", "purpose": purpose});
             assert_eq!(app.graphql_with(CONVERT, variables).await.at("/convert"), &Value::Null, "{purpose}");
@@ -241,13 +280,16 @@ each_database! {
         let app = TestApp::spawn(backend).await;
         for (code, date, purpose) in [("IDR", "1999-01-01", "REFERENCE"), ("AFN", "2026-10-30", "TAX_DUTY")] {
             let answer = ask(&app, json!({"base": code, "quote": code, "date": date, "purpose": purpose})).await;
-            assert_rate(&answer, &[
-                ("rate", json!("1")),
-                ("inverse", json!("1")),
-                ("path", json!([])),
-                ("effectiveDate", json!(date)),
-                ("isCarriedForward", json!(false)),
-            ]);
+            assert_rate(
+                &answer,
+                &[
+                    ("rate", json!("1")),
+                    ("inverse", json!("1")),
+                    ("path", json!([])),
+                    ("effectiveDate", json!(date)),
+                    ("isCarriedForward", json!(false)),
+                ],
+            );
             assert_eq!(answer.text("/currencyRate/source/code"), "PAR");
         }
     }

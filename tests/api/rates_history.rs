@@ -1,11 +1,12 @@
 //! The whole history of the ECB, where the full data files are beside the repository.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use dermaga_api::clock::Clock;
 use dermaga_api::import::{Report, Subject, ecb};
 use dermaga_api::progress::Progress;
-use dermaga_tests::{NOW, TestApp, each_database};
+use dermaga_tests::{Backend, NOW, TestApp, each_database};
 use serde_json::json;
 
 /// The ECB's own archive: the one beside the repository, or the copy that is compiled in.
@@ -14,7 +15,8 @@ fn archive() -> PathBuf {
     let file = beside
         .filter(|file| file.is_file())
         .unwrap_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../api/data/ecb/eurofxref-hist.zip")));
-    println!("read {}", file.display());
+    // Not through `println!`, which the test runner swallows when all goes well.
+    std::io::stderr().write_all(format!("read {}\n", file.display()).as_bytes()).unwrap();
     file
 }
 
@@ -59,15 +61,18 @@ each_database! {
                 }",
             )
             .await;
-        assert_eq!(answer.data(), &json!({
-            "eurusd": {"rate": "1.1172", "effectiveDate": "2026-10-30", "ageDays": 0},
-            "usdidr": {"rate": "18148.2008592910849", "effectiveDate": "2026-10-30", "ageDays": 0},
-            "saturday": {"rate": "0.0000551018807733794587", "effectiveDate": "2026-10-30", "ageDays": 1},
-            "kuna": {"rate": "7.5365", "effectiveDate": "2022-12-30", "ageDays": 6},
-            "early": {"earliest": "2005-04-01", "latest": "2026-10-30", "nearest": {"effectiveDate": "2005-04-01"}},
-            "late": {"earliest": "2005-04-01", "latest": "2022-12-30", "nearest": {"effectiveDate": "2022-12-30"}},
-            "first": {"rate": "1.1789", "effectiveDate": "1999-01-04", "ageDays": 0},
-        }));
+        assert_eq!(
+            answer.data(),
+            &json!({
+                "eurusd": {"rate": "1.1172", "effectiveDate": "2026-10-30", "ageDays": 0},
+                "usdidr": {"rate": "18148.2008592910849", "effectiveDate": "2026-10-30", "ageDays": 0},
+                "saturday": {"rate": "0.0000551018807733794587", "effectiveDate": "2026-10-30", "ageDays": 1},
+                "kuna": {"rate": "7.5365", "effectiveDate": "2022-12-30", "ageDays": 6},
+                "early": {"earliest": "2005-04-01", "latest": "2026-10-30", "nearest": {"effectiveDate": "2005-04-01"}},
+                "late": {"earliest": "2005-04-01", "latest": "2022-12-30", "nearest": {"effectiveDate": "2022-12-30"}},
+                "first": {"rate": "1.1789", "effectiveDate": "1999-01-04", "ageDays": 0},
+            })
+        );
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) struct Seeded {
 
 impl Seeded {
     /// With the seed of the environment, or a new one. It is printed, which the test runner shows on failure.
+    #[allow(clippy::print_stdout, reason = "the test runner shows it when the test fails")]
     pub(crate) fn new() -> Self {
         let given = std::env::var("DERMAGA_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed: u64 = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);

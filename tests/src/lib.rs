@@ -11,17 +11,19 @@
 
 mod answer;
 mod app;
+mod cli;
 mod databases;
 mod rows;
 
 pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
+pub use cli::{Cli, Ended, Running, binary, read_answer};
 pub use databases::{Backend, data_folder};
 pub use rows::{PaymentBuilder, insert_payments};
 
 /// Runs each test on both databases.
 ///
-/// ```ignore
+/// ```text
 /// each_database! {
 ///     /// Why the test exists.
 ///     async fn a_name(app: TestApp) { … }
