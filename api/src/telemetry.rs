@@ -18,7 +18,11 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), String> {
         LogFormat::Json => false,
         LogFormat::Auto => terminal,
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Whoever collects the log may be gone. To complain about that on standard error would panic.
+        .log_internal_errors(false);
     // A second start, as in tests that share a process, keeps the first.
     let _ = if text {
         builder.with_target(false).with_ansi(terminal).try_init()

@@ -146,6 +146,18 @@ each_database! {
         assert_eq!(rest, b"");
     }
 
+    /// Whoever collected the log is gone: the server goes on without it, and can still be stopped.
+    async fn a_closed_log_keeps_nobody_from_stopping(backend: Backend) {
+        let (url, _folder) = backend.empty_url().await;
+        let cli = prepared(&url);
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--workers", "1", "--demo-payments", "5"];
+        let mut running = cli.start_reading(&arguments, |line| !line.contains("\"port\":"));
+        let mut stream = connect(running.port());
+        assert_eq!(ask(&mut stream, "{ payments { totalCount } }"), json!({"payments": {"totalCount": 5}}));
+        running.signal("TERM");
+        assert_eq!(running.end().0, Some(0));
+    }
+
     /// A first start that is killed, twice, is completed by the next: nothing is half there, and nothing twice.
     async fn a_killed_first_start_is_completed_by_the_next(backend: Backend) {
         let (url, _folder) = backend.empty_url().await;

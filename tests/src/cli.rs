@@ -33,7 +33,8 @@ pub struct Ended {
 /// A command that runs.
 #[derive(Debug)]
 pub struct Running {
-    child: Child,
+    /// `None` once its end is waited for.
+    child: Option<Child>,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
@@ -86,7 +87,18 @@ impl Cli {
 
     /// Runs a command to its end, with these variables in its environment.
     pub fn run_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let id = child.id();
+        let (sender, output) = channel();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        // A server that should have refused to start would run for ever.
+        let Ok(output) = output.recv_timeout(PATIENCE) else {
+            signal(id, "KILL");
+            panic!("it does not end: {arguments:?}");
+        };
+        let output = output.unwrap();
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -104,12 +116,24 @@ impl Cli {
 
     /// Starts a command.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.start_reading(arguments, |_| true)
+    }
+
+    /// Starts a command whose log is read as long as `goes_on` says of a line, and whose pipe is closed then.
+    pub fn start_reading(&self, arguments: &[&str], goes_on: impl Fn(&str) -> bool + Send + 'static) -> Running {
         let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
-        // Ends with the process: the pipe is closed then.
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Running { child, lines, seen: Vec::new() }
+        // Ends with the process at the latest: the pipe is closed then.
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let last = !goes_on(&line);
+                if sender.send(line).is_err() || last {
+                    break;
+                }
+            }
+        });
+        Running { child: Some(child), lines, seen: Vec::new() }
     }
 
     /// Starts a server on a free port, and waits until it listens.
@@ -162,8 +186,7 @@ impl Running {
 
     /// Sends a signal, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
-        assert!(status.success(), "kill -{name} failed");
+        signal(self.child.as_ref().expect("it runs").id(), name);
     }
 
     /// Waits for its end: the exit status, and all that it logged.
@@ -176,18 +199,33 @@ impl Running {
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end: {:#?}", self.seen),
             }
         }
-        // Its standard error is closed, so it is gone or about to be.
-        let status = self.child.wait().unwrap();
-        (status.code(), std::mem::take(&mut self.seen))
+        // Its log has ended; it may go on all the same.
+        let mut child = self.child.take().expect("it runs");
+        let id = child.id();
+        let (sender, ended) = channel();
+        std::thread::spawn(move || sender.send(child.wait()));
+        let Ok(status) = ended.recv_timeout(PATIENCE) else {
+            signal(id, "KILL");
+            panic!("it does not end: {:#?}", self.seen);
+        };
+        (status.unwrap().code(), std::mem::take(&mut self.seen))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended long ago.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may have ended long ago.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// Sends a signal to a process that was started here and not waited for yet.
+fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap();
+    assert!(status.success(), "kill -{name} failed");
 }
 
 /// Reads one HTTP answer to its end: the head, and as much of the body as it says there is.

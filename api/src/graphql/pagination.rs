@@ -137,13 +137,16 @@ impl List {
         if values.len() != self.keys.len() {
             return Err(malformed());
         }
+        // Both databases keep years of four digits.
+        let storable = |year: i32| (1..=9_999).contains(&year);
         let value = |(kind, text): (&KeyKind, &String)| match kind {
             KeyKind::Text => keys::storable(text).then(|| KeyValue::Text(text.clone())),
             KeyKind::Int => text.parse().ok().map(KeyValue::Int),
-            KeyKind::Date => {
-                text.parse().ok().filter(|day: &NaiveDate| (1..=9_999).contains(&day.year())).map(KeyValue::Date)
+            KeyKind::Date => text.parse().ok().filter(|day: &NaiveDate| storable(day.year())).map(KeyValue::Date),
+            KeyKind::Time => {
+                let at = DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc());
+                at.filter(|at| storable(at.year())).map(KeyValue::Time)
             }
-            KeyKind::Time => DateTime::parse_from_rfc3339(text).ok().map(|at| KeyValue::Time(at.to_utc())),
             KeyKind::Uuid => Uuid::try_parse(text).ok().map(KeyValue::Uuid),
         };
         self.keys.iter().zip(values).map(value).collect::<Option<_>>().ok_or_else(malformed)
