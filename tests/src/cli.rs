@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -39,15 +40,28 @@ pub struct Running {
     seen: Vec<String>,
 }
 
-/// The binary beside the test's own executable.
+/// The binary beside the test's own executable, brought up to date once for each test process.
+///
+/// Cargo builds no binary for the tests of another package, and an old one would test old code.
 ///
 /// # Panics
-/// When it was not built.
+/// When it cannot be built.
 pub fn binary() -> PathBuf {
-    let own = std::env::current_exe().unwrap();
-    let built = own.ancestors().nth(2).unwrap().join(format!("dermaga{}", std::env::consts::EXE_SUFFIX));
-    assert!(built.is_file(), "{} is missing: run `cargo build --workspace`", built.display());
-    built
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let own = std::env::current_exe().unwrap();
+        let folder = own.ancestors().nth(2).unwrap();
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // All targets, so that the dependencies have the features with which the tests were built.
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--all-targets"]);
+        if folder.ends_with("release") {
+            cargo.arg("--release");
+        }
+        let status = cargo.arg("--target-dir").arg(folder.parent().unwrap()).status().unwrap();
+        assert!(status.success(), "`cargo build --workspace` failed");
+        folder.join(format!("dermaga{}", std::env::consts::EXE_SUFFIX))
+    };
+    BUILT.get_or_init(build).clone()
 }
 
 impl Cli {
