@@ -31,9 +31,8 @@ pub async fn fill(database: &Database, demo_payments: u64, clock: &Clock, progre
         return Ok(());
     }
     let account = demo::ensure_account(database, clock.now()).await?;
-    let present = payments::count(&reader, account, &payments::everything()).await?;
     // A first start that was killed is finished by the next one.
-    if u64::try_from(present).unwrap_or(0) < demo_payments {
+    if !payments::are_at_least(&reader, account, demo_payments).await? {
         demo_data(database, demo_payments, DEMO_SEED, progress).await?;
     }
     Ok(())

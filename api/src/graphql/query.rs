@@ -19,7 +19,7 @@ use crate::error::{Error, Result, code};
 use crate::loaders::payments::{PaymentKey, PaymentReferenceKey};
 use crate::loaders::rates::{MissingPolicy, RateKey};
 use crate::store::commodities::{CommodityFilter, Search};
-use crate::store::payment_filter::PaymentFilter;
+use crate::store::payments;
 
 /// Longest search text, in bytes.
 const MAX_SEARCH_BYTES: usize = 200;
@@ -91,7 +91,7 @@ impl Query {
     ) -> Result<PaymentConnection> {
         let filter = match filter {
             Some(filter) => filter.filter()?,
-            None => PaymentFilter::All(Vec::new()),
+            None => payments::everything(),
         };
         let sort = PaymentSort::new(order_by)?;
         PaymentConnection::load(ctx, filter, sort, PageArguments { first, after, last, before }).await

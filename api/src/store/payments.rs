@@ -17,6 +17,23 @@ pub fn everything() -> PaymentFilter {
     PaymentFilter::All(Vec::new())
 }
 
+/// Whether the account has at least `count` payments. Reads no more than that many index entries.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn are_at_least(db: &Reader, account: AccountId, count: u64) -> Result<bool, DbErr> {
+    let Some(before) = count.checked_sub(1) else { return Ok(true) };
+    let last: Option<PaymentId> = Entity::of_account(account)
+        .select_only()
+        .column(Column::Id)
+        .offset(before)
+        .limit(1)
+        .into_tuple()
+        .one(db)
+        .await?;
+    Ok(last.is_some())
+}
+
 /// Payments with these ids, in any order; ids of other accounts find nothing.
 ///
 /// # Errors
