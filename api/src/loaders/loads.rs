@@ -31,11 +31,6 @@ impl Loads {
         Self { source, queues: Mutex::default() }
     }
 
-    /// Where the loads read.
-    pub fn source(&self) -> &Source {
-        &self.source
-    }
-
     /// Loads one key, together with all others that are asked for meanwhile.
     ///
     /// # Errors
