@@ -6,15 +6,20 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
+use crate::auth::Authenticator;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::demo;
+use crate::config::{Config, TransportLimits};
+use crate::demo::Ticker;
+use crate::documents::Documents;
 use crate::error::{Error, Result};
-use crate::graphql::context::{Caller, Role};
 use crate::graphql::{Schema, schema, timed_schema};
+use crate::guard::Guard;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::store::{self, Database};
+use crate::quota::Quotas;
+use crate::rate_feed::RateFeed;
+use crate::seed::DEMO_SEED;
+use crate::store::Database;
 
 /// What all requests share.
 pub struct State {
@@ -28,8 +33,20 @@ pub struct State {
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
-    /// Who is asking: in local mode always the same.
-    pub caller: Caller,
+    /// Finds out who is asking.
+    pub authenticator: Authenticator,
+    /// What a document may ask for.
+    pub guard: Guard,
+    /// Documents that clients need not send.
+    pub documents: Documents,
+    /// What a caller may spend.
+    pub quotas: Quotas,
+    /// Rates as they are published.
+    pub rates: RateFeed,
+    /// What one connection may take.
+    pub transport: TransportLimits,
+    /// The other sites whose pages may send requests.
+    pub allowed_origins: Vec<String>,
     /// How many rows a page may have.
     pub max_page_size: u32,
 }
@@ -57,14 +74,25 @@ impl Application {
     /// When the demo account is missing, or the server cannot start.
     pub async fn build(config: &Config, listener: TcpListener, database: Database, clock: Clock) -> Result<Self> {
         let port = listener.local_addr().map_err(Error::internal)?.port();
-        let caller = local_caller(&database).await?;
+        let authenticator = Authenticator::local(&database).await?;
+        let rates = RateFeed::new();
+        if let (Some(every), Authenticator::Local(caller)) = (config.demo_ticker, &authenticator) {
+            let ticker = Ticker::new(&database, caller.account, clock.clone(), DEMO_SEED).await?;
+            actix_web::rt::spawn(ticker.run(rates.clone(), every));
+        }
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(),
             timed_schema: timed_schema(),
             metrics: Metrics::new()?,
             clock,
-            caller,
+            authenticator,
+            guard: Guard::new(config.limits),
+            documents: Documents::default(),
+            quotas: Quotas::Unlimited,
+            rates,
+            transport: config.transport,
+            allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
         });
         let graphiql = config.graphiql;
@@ -114,19 +142,4 @@ impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Application").field("port", &self.port).finish_non_exhaustive()
     }
-}
-
-/// The caller of every request in local mode.
-async fn local_caller(database: &Database) -> Result<Caller> {
-    let reader = database.reader(std::sync::Arc::default());
-    let account = store::accounts::by_name(&reader, demo::ACCOUNT_NAME).await?.ok_or_else(|| {
-        Error::internal("the demo account is missing; start with `dermaga serve` on its own database")
-    })?;
-    Ok(Caller {
-        subject: "local".to_owned(),
-        account: account.id,
-        account_name: account.name,
-        time_zone: account.time_zone.parse().map_err(Error::internal)?,
-        role: Role::Admin,
-    })
 }

@@ -15,6 +15,26 @@ pub mod code {
     pub const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
     /// The HTTP request holds no GraphQL request.
     pub const BAD_REQUEST: &str = "BAD_REQUEST";
+    /// A token is missing, malformed, expired or not meant for here.
+    pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    /// Signed in, and not allowed to do this; or sent by a page of a site that is not allowed to.
+    pub const FORBIDDEN: &str = "FORBIDDEN";
+    /// The operation asks for too much: fields, aliases, directives, depth or cost.
+    pub const TOO_COMPLEX: &str = "OPERATION_TOO_COMPLEX";
+    /// The schema cannot be asked for here.
+    pub const INTROSPECTION_DISABLED: &str = "INTROSPECTION_DISABLED";
+    /// No document is kept under this hash: send it with its text.
+    pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+    /// Documents are not kept here.
+    pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+    /// The hash is not that of the text.
+    pub const PERSISTED_QUERY_HASH_MISMATCH: &str = "PERSISTED_QUERY_HASH_MISMATCH";
+    /// Only documents of the manifest are run, and this is none.
+    pub const UNTRUSTED_DOCUMENT: &str = "UNTRUSTED_DOCUMENT";
+    /// Too much was asked for in this window. Try again later.
+    pub const RATE_LIMITED: &str = "RATE_LIMITED";
+    /// The operation took too long and was stopped.
+    pub const DEADLINE_EXCEEDED: &str = "DEADLINE_EXCEEDED";
     /// An argument's value is of the right type and still makes no sense.
     pub const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
     /// A cursor is malformed, or from a list with another order, filter or parent.

@@ -1,21 +1,27 @@
 //! Dermaga: a GraphQL API server for payments, installments, commodities and currency rates.
 //!
-//! A request flows one way: [`http`] → [`graphql`] → [`loaders`] → [`store`] → the `entity` crate.
+//! A request flows one way: [`http`] → [`pipeline`] → [`graphql`] → [`loaders`] → [`store`] → the `entity` crate.
 //! Nothing calls back. What is pure, with no input or output, is in [`domain`].
 
 pub mod app;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod documents;
 pub mod domain;
 pub mod error;
 pub mod graphql;
+pub mod guard;
 pub mod http;
 pub mod import;
 pub mod loaders;
 pub mod metrics;
+pub mod pipeline;
 pub mod progress;
+pub mod quota;
+pub mod rate_feed;
 pub mod seed;
 pub mod store;
 pub mod telemetry;

@@ -120,6 +120,12 @@ impl Metrics {
         }
     }
 
+    /// Notes an operation that did not run.
+    pub fn refused(&self, code: &'static str, took: Duration) {
+        self.error_shown(code);
+        self.operation_ended("invalid", Outcome::Refused, took, &Meter::default());
+    }
+
     /// Notes an error that a client was shown.
     pub fn error_shown(&self, code: &'static str) {
         self.errors.with_label_values(&[code]).inc();

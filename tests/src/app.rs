@@ -58,6 +58,7 @@ impl TestApp {
             listen: Some("127.0.0.1:0".to_owned()),
             workers: Some("1".to_owned()),
             database_max_connections: Some("4".to_owned()),
+            demo_ticker: Some("0".to_owned()),
             log: Some("error".to_owned()),
             ..Settings::default()
         };

@@ -10,6 +10,7 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 const DOMAIN: [u8; 24] = *b"dermaga demo payments v1";
 
 /// The random numbers of one payment.
+#[derive(Debug)]
 pub(super) struct Dice(ChaCha8Rng);
 
 impl Dice {

@@ -18,6 +18,7 @@
 //! | `story` | what happens afterwards |
 //! | `ledger` | what each event does to the amounts |
 //! | `generator` | the rows |
+//! | `ticker` | made-up rates for those who follow them |
 
 mod buyers;
 mod calendar;
@@ -30,7 +31,9 @@ mod load;
 mod order;
 mod plan;
 mod story;
+mod ticker;
 
 pub use calendar::ANCHOR;
 pub use generator::{DemoPayment, Generator};
 pub use load::{ACCOUNT_ID, ACCOUNT_NAME, LoadReport, ensure_account, load};
+pub use ticker::Ticker;

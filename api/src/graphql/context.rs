@@ -11,6 +11,8 @@ use entity::ids::AccountId;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::loaders::{Key, Loads};
+use crate::quota::Budget;
+use crate::rate_feed::RateFeed;
 
 /// Who is asking.
 #[derive(Clone, Debug)]
@@ -49,6 +51,19 @@ pub struct RequestContext {
     pub clock: Clock,
     /// How many rows a page may have.
     pub max_page_size: u32,
+    /// What the operation costs.
+    pub cost: Cost,
+    /// Rates as they are published.
+    pub rates: RateFeed,
+}
+
+/// What an operation costs, and what is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// The cost of the operation.
+    pub requested: u64,
+    /// What is left of the caller's quota; `None` where nothing is counted.
+    pub budget: Option<Budget>,
 }
 
 impl RequestContext {

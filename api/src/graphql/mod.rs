@@ -9,15 +9,17 @@ pub mod input;
 pub mod pagination;
 mod query;
 pub mod scalars;
+mod subscription;
 pub mod timing;
 pub mod types;
 
-use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions};
+use async_graphql::{EmptyMutation, SDLExportOptions};
 
 pub use query::Query;
+pub use subscription::Subscription;
 
 /// The executable schema.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
 
 /// Builds the schema.
 pub fn schema() -> Schema {
@@ -29,10 +31,8 @@ pub fn timed_schema() -> Schema {
     builder().extension(timing::Timing).finish()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, EmptySubscription> {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
-        .register_output_type::<types::node::Node>()
-        .disable_suggestions()
+fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, Subscription> {
+    Schema::build(Query, EmptyMutation, Subscription).register_output_type::<types::node::Node>().disable_suggestions()
 }
 
 /// The schema in the schema definition language, as committed in `schema.graphql`.

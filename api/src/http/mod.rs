@@ -2,11 +2,8 @@
 
 pub mod assets;
 pub mod graphql;
-mod guard;
 pub mod health;
 pub mod metrics;
-mod profile;
-mod request;
 pub mod response;
 
 use actix_web::web;

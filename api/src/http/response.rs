@@ -1,19 +1,10 @@
-//! An HTTP answer out of a GraphQL one: the only place where an error becomes what a client sees.
+//! An HTTP answer out of a GraphQL one.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
-use async_graphql::{Response, ServerError};
-use serde_json::{Map, Value, json};
 
-use super::request::Malformed;
-use crate::error::{Error, code};
-
-/// More errors than this help nobody.
-const MAX_ERRORS: usize = 5;
-
-/// Longest error message, in characters.
-const MAX_MESSAGE: usize = 300;
+use crate::pipeline::{Executed, Refusal};
 
 /// The media type in which the answer goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,108 +57,26 @@ fn thousandths(text: &str) -> u16 {
     }
 }
 
-/// An error as a client sees it.
-#[derive(Clone, Debug)]
-pub struct ShownError {
-    /// Its code.
-    pub code: &'static str,
-    json: Value,
-}
-
-/// The codes that the scalars give their errors.
-const SCALAR_CODES: [&str; 4] =
-    [code::INVALID_DECIMAL, code::INVALID_DATE, code::UNKNOWN_CURRENCY, code::INVALID_HS_CODE];
-
-/// The errors of an answer as the client sees them. Faults of ours are logged here, once, with their causes.
-pub fn shown_errors(errors: &[ServerError], request_id: &str) -> Vec<ShownError> {
-    errors.iter().take(MAX_ERRORS).map(|error| shown_error(error, request_id)).collect()
-}
-
-fn shown_error(error: &ServerError, request_id: &str) -> ShownError {
-    let (code, message) = match error.source::<Error>() {
-        Some(ours @ Error::Caller { message, .. }) => (ours.code(), message.clone()),
-        Some(ours) => {
-            tracing::error!(request_id, code = ours.code(), cause = %ours.chain(), "a resolver failed");
-            let words = match ours {
-                Error::Unavailable(_) => "the database did not answer; try again later",
-                _ => "something failed here; the request id leads to the log",
-            };
-            (ours.code(), words.to_owned())
-        }
-        // The engine's own errors: a scalar's carries its code, all others come from validation.
-        None => (scalar_code(error).unwrap_or(code::VALIDATION_FAILED), error.message.clone()),
-    };
-    let mut extensions = Map::from_iter([("code".to_owned(), code.into())]);
-    if matches!(code, code::INTERNAL | code::UNAVAILABLE) {
-        extensions.insert("requestId".to_owned(), request_id.into());
-    }
-    let mut shown = Map::from_iter([("message".to_owned(), cut(&message).into())]);
-    if !error.locations.is_empty() {
-        let locations: Vec<_> =
-            error.locations.iter().map(|at| json!({"line": at.line, "column": at.column})).collect();
-        shown.insert("locations".to_owned(), locations.into());
-    }
-    if !error.path.is_empty() {
-        shown.insert("path".to_owned(), serde_json::to_value(&error.path).unwrap_or_default());
-    }
-    shown.insert("extensions".to_owned(), extensions.into());
-    ShownError { code, json: shown.into() }
-}
-
-fn scalar_code(error: &ServerError) -> Option<&'static str> {
-    let value = error.extensions.as_ref()?.get("code")?;
-    let async_graphql::Value::String(text) = value else { return None };
-    SCALAR_CODES.into_iter().find(|code| code == text)
-}
-
-/// The first characters of a message.
-fn cut(message: &str) -> String {
-    message.chars().take(MAX_MESSAGE).collect()
-}
-
-/// An error that is about the request and not about a field.
-pub fn request_error(code: &'static str, message: &str, request_id: Option<&str>) -> ShownError {
-    let mut extensions = Map::from_iter([("code".to_owned(), code.into())]);
-    if let Some(id) = request_id {
-        extensions.insert("requestId".to_owned(), id.into());
-    }
-    ShownError { code, json: json!({"message": cut(message), "extensions": extensions}) }
-}
-
-/// The body of an answer: errors first, as people read them, then data, then extensions.
-pub fn body(data: Option<&str>, errors: &[ShownError], extensions: Option<&Value>) -> String {
-    let mut parts = Vec::new();
-    if !errors.is_empty() {
-        let errors: Vec<_> = errors.iter().map(|error| &error.json).collect();
-        parts.push(format!("\"errors\":{}", json!(errors)));
-    }
-    if let Some(data) = data {
-        parts.push(format!("\"data\":{data}"));
-    }
-    if let Some(extensions) = extensions {
-        parts.push(format!("\"extensions\":{extensions}"));
-    }
-    format!("{{{}}}", parts.join(","))
-}
-
-/// Whether the request itself was at fault, so that nothing ran.
-pub fn is_request_error(response: &Response) -> bool {
-    response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
-}
-
 /// The answer to a GraphQL request that was understood as HTTP.
-pub fn answer(media: MediaType, request_error: bool, request_id: &str, body: String) -> HttpResponse {
-    let status =
-        if request_error && media == MediaType::GraphqlResponse { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    headed(status, media, request_id).body(body)
+pub(super) fn executed(media: MediaType, request_id: &str, executed: &Executed) -> HttpResponse {
+    let refused = executed.request_error && media == MediaType::GraphqlResponse;
+    headed(if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, media, request_id).body(executed.body())
 }
 
-/// The answer to an HTTP request that holds no GraphQL request.
-pub(super) fn malformed(media: MediaType, request_id: &str, problem: &Malformed) -> HttpResponse {
-    let error = request_error(problem.code, &problem.message, None);
-    headed(problem.status, media, request_id).body(body(None, &[error], None))
+/// The answer to a request that is not run.
+pub(super) fn refused(media: MediaType, request_id: &str, refusal: &Refusal) -> HttpResponse {
+    let status = refusal.status.unwrap_or(match media {
+        MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
+        MediaType::Json => StatusCode::OK,
+    });
+    let mut response = headed(status, media, request_id);
+    if let Some(time) = refusal.retry_after {
+        response.insert_header((header::RETRY_AFTER, time.as_secs().max(1)));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    response.body(Executed::refused(refusal).body())
 }
 
 fn headed(status: StatusCode, media: MediaType, request_id: &str) -> HttpResponseBuilder {

@@ -7,6 +7,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,12 +24,24 @@ use crate::store::Batch;
 pub struct Loads {
     source: Source,
     queues: Mutex<HashMap<TypeId, Arc<dyn AnyQueue>>>,
+    begun: AtomicBool,
 }
 
 impl Loads {
     /// An empty queue for a new operation.
     pub fn new(source: Source) -> Self {
-        Self { source, queues: Mutex::default() }
+        Self { source, queues: Mutex::default(), begun: AtomicBool::new(false) }
+    }
+
+    /// Forgets what was loaded, for the next event of a subscription.
+    pub fn reset(&self) {
+        lock(&self.queues).clear();
+        self.begun.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether anything was loaded since the last reset.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Loads one key, together with all others that are asked for meanwhile.
@@ -58,7 +71,9 @@ impl Loads {
     /// One batch for each loader that has keys queued.
     pub(super) fn take_batches(&self) -> Vec<LocalBoxFuture<'static, ()>> {
         let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
-        queues.into_iter().filter_map(AnyQueue::take_batch).collect()
+        let batches: Vec<_> = queues.into_iter().filter_map(AnyQueue::take_batch).collect();
+        self.begun.fetch_or(!batches.is_empty(), Ordering::Relaxed);
+        batches
     }
 
     fn queue<K: Key>(&self) -> Arc<Queue<K>> {

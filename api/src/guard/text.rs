@@ -1,21 +1,14 @@
-//! The guard before the parser.
+//! What a text may be, before anything parses it.
 //!
 //! The parser recurses with each bracket, and a stack overflow cannot be caught: it ends the process. So a
 //! document's size, tokens and nesting are measured in one pass over its bytes before anything parses it.
 
-/// Longest document, in bytes.
-const MAX_BYTES: usize = 64 * 1_024;
-
-/// Most tokens in a document.
-const MAX_TOKENS: usize = 1_000;
-
-/// Deepest nesting of brackets. The standard introspection query needs 15.
-const MAX_NESTING: usize = 40;
+use super::Limits;
 
 /// Refuses a document that is too large to be parsed safely, in words for the caller.
-pub(super) fn check(document: &str) -> Result<(), String> {
-    if document.len() > MAX_BYTES {
-        return Err(format!("the document is longer than {MAX_BYTES} bytes"));
+pub(super) fn check(document: &str, limits: &Limits) -> Result<(), String> {
+    if document.len() > limits.bytes {
+        return Err(format!("the document is longer than {} bytes", limits.bytes));
     }
     let bytes = document.as_bytes();
     let (mut at, mut tokens, mut nesting) = (0, 0, 0_usize);
@@ -33,11 +26,11 @@ pub(super) fn check(document: &str) -> Result<(), String> {
             }
             _ => tokens += 1,
         }
-        if nesting > MAX_NESTING {
-            return Err(format!("brackets are nested more than {MAX_NESTING} deep"));
+        if nesting > limits.nesting {
+            return Err(format!("brackets are nested more than {} deep", limits.nesting));
         }
-        if tokens > MAX_TOKENS {
-            return Err(format!("the document has more than {MAX_TOKENS} tokens"));
+        if tokens > limits.tokens {
+            return Err(format!("the document has more than {} tokens", limits.tokens));
         }
         at = end;
     }
@@ -72,6 +65,10 @@ fn token_end(bytes: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn check(document: &str) -> Result<(), String> {
+        super::check(document, &Limits::default())
+    }
+
     /// The window in which the parser would overflow the stack, and both of its sides.
     #[test]
     fn deep_nesting_is_refused_before_the_parser() {
@@ -104,8 +101,8 @@ mod tests {
     /// Long documents are refused by their bytes and by their tokens.
     #[test]
     fn long_documents_are_refused() {
-        assert!(check(&" ".repeat(MAX_BYTES + 1)).is_err());
-        assert!(check(&"a ".repeat(MAX_TOKENS + 1)).is_err());
-        assert_eq!(check(&"a ".repeat(MAX_TOKENS)), Ok(()));
+        assert!(check(&" ".repeat(65_536 + 1)).is_err());
+        assert!(check(&"a ".repeat(1_000 + 1)).is_err());
+        assert_eq!(check(&"a ".repeat(1_000)), Ok(()));
     }
 }

@@ -7,18 +7,16 @@ use serde_json::{Value, json};
 use crate::graphql::timing::Taken;
 use crate::store::Meter;
 
-/// The header that asks for a profile.
-pub(super) const HEADER: &str = "x-dermaga-profile";
-
 /// The profile of an operation. Times are in microseconds; `execute` includes the waiting for the database, and
 /// `database` adds up statements that may have run side by side.
-pub(super) fn profile(meter: &Meter, parse: Duration, stages: Taken, serialise: Duration) -> Value {
+pub(super) fn profile(meter: &Meter, cost: u64, parse: Duration, stages: Taken, serialise: Duration) -> Value {
     let batches: Vec<_> = meter
         .batches()
         .iter()
         .map(|batch| json!({"loader": batch.loader, "keys": batch.keys, "microseconds": microseconds(batch.took)}))
         .collect();
     json!({
+        "cost": cost,
         "statements": meter.statements(),
         "rows": meter.rows(),
         "batches": batches,

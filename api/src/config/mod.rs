@@ -1,0 +1,377 @@
+//! Every setting, with its unit, its default and where it may come from.
+//!
+//! A flag wins over the environment, the environment over the configuration file, the file over the default.
+//! Unknown keys are refused, and every bad value is reported by name, all at once.
+
+mod problems;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use settings::{DEFAULT_FILE, FileError, Settings};
+
+use crate::guard::Limits;
+use crate::store::DatabaseSettings;
+use problems::Problems;
+
+/// The settings, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where metrics and health are served, when not on the public port.
+    pub operations_listen: Option<SocketAddr>,
+    /// How to reach the database.
+    pub database: DatabaseSettings,
+    /// How to reach Redis.
+    pub redis: Option<RedisUrl>,
+    /// How many payments the demo account has.
+    pub demo_payments: u64,
+    /// How often a made-up rate is sent to subscribers; `None` for never.
+    pub demo_ticker: Option<Duration>,
+    /// How callers sign in; `None` for local mode.
+    pub sign_in: Option<SignIn>,
+    /// The other sites whose pages may send requests, as they stand in `Origin`.
+    pub allowed_origins: Vec<String>,
+    /// Whether the schema can be asked for.
+    pub introspection: bool,
+    /// Whether GraphiQL is served.
+    pub graphiql: bool,
+    /// Whether the schema is an Apollo Federation subgraph.
+    pub subgraph: bool,
+    /// How many documents are kept for clients that send a hash in their place.
+    pub persisted_documents: usize,
+    /// The file of the only documents that may run.
+    pub trusted_documents: Option<PathBuf>,
+    /// What one subject or address may spend.
+    pub quota: Option<Quota>,
+    /// Rows in a page at the most.
+    pub max_page_size: u32,
+    /// What one document may ask for.
+    pub limits: Limits,
+    /// What one connection may take.
+    pub transport: TransportLimits,
+    /// Threads that answer requests.
+    pub workers: usize,
+    /// How long running requests get to end.
+    pub shutdown_timeout: Duration,
+    /// What is logged.
+    pub log: String,
+    /// How the log is written.
+    pub log_format: LogFormat,
+}
+
+/// How callers sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignIn {
+    /// Where the keys are.
+    pub keys: SignInKeys,
+    /// The issuer that tokens must name.
+    pub issuer: String,
+    /// The audience that tokens must name.
+    pub audience: String,
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+}
+
+/// The keys that tokens are checked with. Each implies one algorithm; a token with another is refused.
+#[derive(Clone, PartialEq, Eq)]
+pub enum SignInKeys {
+    /// HS256 with a shared secret.
+    Secret(String),
+    /// Public keys at an https URL or in a file.
+    Jwks {
+        /// The URL or the path.
+        from: String,
+        /// The algorithm that tokens must have.
+        algorithm: JwksAlgorithm,
+        /// After what time they are read again.
+        refresh: Duration,
+    },
+}
+
+/// The algorithms of public keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwksAlgorithm {
+    /// RSA with SHA-256.
+    Rs256,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl std::fmt::Debug for SignInKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Secret(_) => f.write_str("Secret(…)"),
+            Self::Jwks { from, algorithm, refresh } => f
+                .debug_struct("Jwks")
+                .field("from", from)
+                .field("algorithm", algorithm)
+                .field("refresh", refresh)
+                .finish(),
+        }
+    }
+}
+
+/// The URL of Redis, which may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RedisUrl(pub String);
+
+impl std::fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RedisUrl(…)")
+    }
+}
+
+/// What one subject or address may spend in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The cost in all.
+    pub cost: u64,
+    /// How long a window is.
+    pub window: Duration,
+}
+
+/// What one connection may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransportLimits {
+    /// Bytes of a body or of a WebSocket message.
+    pub body_bytes: usize,
+    /// Requests in a JSON array; 0 for no arrays.
+    pub batch: usize,
+    /// Running operations on one WebSocket.
+    pub subscriptions: usize,
+    /// How long a client may take to send its body.
+    pub body_timeout: Duration,
+    /// How long a WebSocket may wait before its `connection_init`.
+    pub connection_init_timeout: Duration,
+    /// How long one operation may run.
+    pub operation_timeout: Duration,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct BadValues(Vec<String>);
+
+impl Settings {
+    /// Checks all values.
+    ///
+    /// # Errors
+    /// All bad values, each with its name.
+    pub fn check(self) -> Result<Config, BadValues> {
+        let mut problems = Problems::default();
+        let sign_in = sign_in(&self, &mut problems);
+        let local = sign_in.is_none();
+        let listen: SocketAddr = problems.parse("listen", self.listen, "127.0.0.1:8080", |_| true, "ADDRESS:PORT");
+        if local && !listen.ip().is_loopback() {
+            problems.note(format!(
+                "listen: {listen} is not a loopback address, and without sign-in only loopback is served"
+            ));
+        }
+        let operations_listen = self.operations_listen.map(|text| {
+            problems.parse("operations_listen", Some(text), "127.0.0.1:9090", |_: &SocketAddr| true, "ADDRESS:PORT")
+        });
+        if let Some(address) = operations_listen.filter(|address| local && !address.ip().is_loopback()) {
+            problems.note(format!(
+                "operations_listen: {address} is not a loopback address, and without sign-in only loopback is served"
+            ));
+        }
+        let url = self.database_url.unwrap_or_else(|| "sqlite://dermaga.db".to_owned());
+        if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+            // The URL itself may hold a password, so it is not repeated.
+            problems.note("database_url: expected sqlite://FILE or postgres://…".to_owned());
+        }
+        let mut database = DatabaseSettings::new(url);
+        database.max_connections =
+            problems.count("database_max_connections", self.database_max_connections, "10", 1..=1_000);
+        database.acquire_timeout =
+            problems.seconds("database_acquire_timeout", self.database_acquire_timeout, "5", 1..=3_600);
+        if self.redis_url.as_deref().is_some_and(|url| !url.starts_with("redis://")) {
+            problems.note("redis_url: expected redis://HOST:PORT".to_owned());
+        }
+        let quota = Quota {
+            cost: problems.count("quota_cost", self.quota_cost, if local { "0" } else { "1000000" }, 0..=1_000_000_000),
+            window: problems.seconds("quota_window", self.quota_window, "60", 1..=86_400),
+        };
+        let ticker = problems.seconds("demo_ticker", self.demo_ticker, if local { "5" } else { "0" }, 0..=3_600);
+        let truth = |local| if local { "true" } else { "false" };
+        let config = Config {
+            listen,
+            operations_listen,
+            database,
+            redis: self.redis_url.map(RedisUrl),
+            demo_payments: problems.count(
+                "demo_payments",
+                self.demo_payments,
+                if local { "1000" } else { "0" },
+                0..=100_000_000,
+            ),
+            demo_ticker: Some(ticker).filter(|time| !time.is_zero()),
+            sign_in,
+            allowed_origins: problems.origins("allowed_origins", self.allowed_origins),
+            introspection: problems.truth("introspection", self.introspection, truth(local)),
+            graphiql: problems.truth("graphiql", self.graphiql, truth(local)),
+            subgraph: problems.truth("subgraph", self.subgraph, "false"),
+            persisted_documents: problems.count("persisted_documents", self.persisted_documents, "1000", 0..=1_000_000),
+            trusted_documents: self.trusted_documents.map(PathBuf::from),
+            quota: Some(quota).filter(|quota| quota.cost > 0),
+            max_page_size: problems.count("max_page_size", self.max_page_size, "100", 1..=10_000),
+            limits: Limits {
+                bytes: problems.count("max_document_bytes", self.max_document_bytes, "65536", 1..=1_000_000),
+                tokens: problems.count("max_tokens", self.max_tokens, "1000", 1..=100_000),
+                // Beyond 200 the parser comes near to the end of a thread's stack.
+                nesting: problems.count("max_nesting", self.max_nesting, "40", 1..=200),
+                operations: problems.count("max_operations", self.max_operations, "10", 1..=1_000),
+                depth: problems.count("max_depth", self.max_depth, "20", 1..=30),
+                fields: problems.count("max_fields", self.max_fields, "2000", 1..=100_000),
+                aliases: problems.count("max_aliases", self.max_aliases, "100", 0..=100_000),
+                directives: problems.count("max_directives", self.max_directives, "50", 0..=100_000),
+                cost: problems.count("max_cost", self.max_cost, "20000", 1..=1_000_000_000),
+            },
+            transport: TransportLimits {
+                body_bytes: problems.count("max_body_bytes", self.max_body_bytes, "1048576", 1..=16_777_216),
+                batch: problems.count("max_batch", self.max_batch, "0", 0..=100),
+                subscriptions: problems.count("max_subscriptions", self.max_subscriptions, "100", 1..=10_000),
+                body_timeout: problems.seconds("body_timeout", self.body_timeout, "10", 1..=3_600),
+                connection_init_timeout: problems.seconds(
+                    "connection_init_timeout",
+                    self.connection_init_timeout,
+                    "10",
+                    1..=3_600,
+                ),
+                operation_timeout: problems.seconds("operation_timeout", self.operation_timeout, "10", 1..=3_600),
+            },
+            workers: problems.count("workers", self.workers, "0", 0..=1_024),
+            shutdown_timeout: problems.seconds("shutdown_timeout", self.shutdown_timeout, "30", 1..=3_600),
+            log: self.log.unwrap_or_else(|| "info,actix_server=warn,sea_orm_migration=warn".to_owned()),
+            log_format: match self.log_format.as_deref() {
+                None | Some("auto") => LogFormat::Auto,
+                Some("text") => LogFormat::Text,
+                Some("json") => LogFormat::Json,
+                Some(other) => {
+                    problems.note(format!("log_format: expected auto, text or json, found {other:?}"));
+                    LogFormat::Auto
+                }
+            },
+        };
+        problems.none().map(|()| config)
+    }
+}
+
+/// How callers sign in: with the secret or with the public keys, and never with half of what either needs.
+fn sign_in(settings: &Settings, problems: &mut Problems) -> Option<SignIn> {
+    let leeway = problems.seconds("auth_leeway", settings.auth_leeway.clone(), "30", 0..=300);
+    let refresh = problems.seconds("auth_jwks_refresh", settings.auth_jwks_refresh.clone(), "300", 1..=86_400);
+    let algorithm = match settings.auth_algorithm.as_deref() {
+        None | Some("RS256") => JwksAlgorithm::Rs256,
+        Some("EdDSA") => JwksAlgorithm::EdDsa,
+        Some(other) => {
+            problems.note(format!("auth_algorithm: expected RS256 or EdDSA, found {other:?}"));
+            JwksAlgorithm::Rs256
+        }
+    };
+    let keys = match (&settings.auth_secret, &settings.auth_jwks) {
+        (Some(_), Some(_)) => {
+            problems.note("auth_secret, auth_jwks: give one of them".to_owned());
+            None
+        }
+        (Some(secret), None) => {
+            if secret.len() < 32 {
+                problems.note("auth_secret: expected at least 32 bytes".to_owned());
+            }
+            if settings.auth_algorithm.is_some() {
+                problems.note("auth_algorithm: only for auth_jwks; a secret means HS256".to_owned());
+            }
+            Some(SignInKeys::Secret(secret.clone()))
+        }
+        (None, Some(from)) => {
+            if from.starts_with("http://") {
+                problems.note("auth_jwks: expected an https URL or a file".to_owned());
+            }
+            Some(SignInKeys::Jwks { from: from.clone(), algorithm, refresh })
+        }
+        (None, None) => None,
+    };
+    let mut needed = |name: &str, value: &Option<String>| {
+        let given = value.clone().filter(|text| !text.trim().is_empty());
+        if keys.is_some() && given.is_none() {
+            problems.note(format!("{name}: needed for sign-in"));
+        }
+        if keys.is_none() && given.is_some() {
+            problems.note(format!("{name}: given without auth_secret or auth_jwks"));
+        }
+        given.unwrap_or_default()
+    };
+    let issuer = needed("auth_issuer", &settings.auth_issuer);
+    let audience = needed("auth_audience", &settings.auth_audience);
+    keys.map(|keys| SignIn { keys, issuer, audience, leeway })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The file that the repository shows users is understood, and says the defaults.
+    #[test]
+    fn the_default_file_holds_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dermaga.default.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Every setting stands in it behind a `#`.
+        let uncommented: String = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("#"))
+            .filter(|line| !line.starts_with(' '))
+            .fold(String::new(), |all, line| all + line + "\n");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("all.toml");
+        std::fs::write(&file, &uncommented).unwrap();
+        let from_file = Settings::default().with_file(Some(&file)).unwrap();
+        let default = format!("{:?}", Settings::default().check().unwrap());
+        assert_eq!(format!("{:?}", from_file.check().unwrap()), default);
+        assert_eq!(format!("{:?}", Settings::default().with_file(Some(&path)).unwrap().check().unwrap()), default);
+    }
+
+    /// An operator fixes all mistakes at once.
+    #[test]
+    fn every_bad_value_is_named() {
+        let settings = Settings {
+            listen: Some("0.0.0.0:8080".to_owned()),
+            database_url: Some("mysql://root:secret@host".to_owned()),
+            max_page_size: Some("0".to_owned()),
+            graphiql: Some("maybe".to_owned()),
+            ..Settings::default()
+        };
+        let message = settings.check().unwrap_err().to_string();
+        for name in ["listen", "database_url", "max_page_size", "graphiql"] {
+            assert!(message.contains(name), "{name} in {message}");
+        }
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    /// A misspelt key does nothing, which is worse than an error.
+    #[test]
+    fn unknown_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("bad.toml");
+        std::fs::write(&file, "databse_url = \"sqlite://x.db\"\n").unwrap();
+        let error = Settings::default().with_file(Some(&file)).unwrap_err();
+        assert!(error.to_string().contains("databse_url"), "{error}");
+        assert!(Settings::default().with_file(Some(&folder.path().join("none.toml"))).is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! The settings as they are given: texts, any of them missing.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The file that is read when no other is named.
+pub const DEFAULT_FILE: &str = "dermaga.toml";
+
+/// The settings as they were given: texts, any of them missing.
+///
+/// `dermaga.default.toml` in the repository describes each with its default.
+#[derive(Clone, Default, clap::Args, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address and port to listen on. Only loopback addresses are served without sign-in [default: 127.0.0.1:8080]
+    #[arg(long, env = "DERMAGA_LISTEN", value_name = "ADDRESS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub listen: Option<String>,
+    /// Address and port of /metrics and /health, away from the public ones [default: the same as listen]
+    #[arg(long, env = "DERMAGA_OPERATIONS_LISTEN", value_name = "ADDRESS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub operations_listen: Option<String>,
+    /// The database: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME [default: sqlite://dermaga.db]
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<String>,
+    /// Database connections at the most [default: 10]
+    #[arg(long, env = "DERMAGA_DATABASE_MAX_CONNECTIONS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_max_connections: Option<String>,
+    /// Seconds that a request waits for a database connection [default: 5]
+    #[arg(long, env = "DERMAGA_DATABASE_ACQUIRE_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_acquire_timeout: Option<String>,
+    /// Redis, which replicas share for persisted documents and quotas: redis://HOST:PORT [default: none, each replica
+    /// has its own]
+    #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub redis_url: Option<String>,
+    /// How many payments the demo account has after the first start; 0 for none [default: 1000, with sign-in 0]
+    #[arg(long, env = "DERMAGA_DEMO_PAYMENTS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub demo_payments: Option<String>,
+    /// Seconds between the made-up rates that rateUpdated sends in local mode; 0 for none [default: 5, with sign-in 0]
+    #[arg(long, env = "DERMAGA_DEMO_TICKER", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub demo_ticker: Option<String>,
+    /// Sign-in by HS256 tokens: the shared secret, at least 32 bytes [default: none]
+    #[arg(long, env = "DERMAGA_AUTH_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_secret: Option<String>,
+    /// Sign-in by RS256 or EdDSA tokens: where the public keys are, an https URL or a file [default: none]
+    #[arg(long, env = "DERMAGA_AUTH_JWKS", value_name = "URL_OR_FILE", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_jwks: Option<String>,
+    /// The algorithm that tokens must have with auth_jwks: RS256 or EdDSA [default: RS256]
+    #[arg(long, env = "DERMAGA_AUTH_ALGORITHM", value_name = "ALGORITHM", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_algorithm: Option<String>,
+    /// The issuer (iss) that tokens must name; needed for sign-in
+    #[arg(long, env = "DERMAGA_AUTH_ISSUER", value_name = "TEXT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_issuer: Option<String>,
+    /// The audience (aud) that tokens must name; needed for sign-in
+    #[arg(long, env = "DERMAGA_AUTH_AUDIENCE", value_name = "TEXT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_audience: Option<String>,
+    /// Seconds by which clocks may differ [default: 30]
+    #[arg(long, env = "DERMAGA_AUTH_LEEWAY", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_leeway: Option<String>,
+    /// Seconds after which the public keys are read again [default: 300]
+    #[arg(long, env = "DERMAGA_AUTH_JWKS_REFRESH", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub auth_jwks_refresh: Option<String>,
+    /// Other sites whose pages may send requests: https://app.example, separated by commas [default: none]
+    #[arg(long, env = "DERMAGA_ALLOWED_ORIGINS", value_name = "ORIGINS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub allowed_origins: Option<String>,
+    /// Whether the schema can be asked for: true or false [default: true, with sign-in false]
+    #[arg(long, env = "DERMAGA_INTROSPECTION", value_name = "BOOL", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<String>,
+    /// Whether the GraphiQL page is served at /: true or false [default: true, with sign-in false]
+    #[arg(long, env = "DERMAGA_GRAPHIQL", value_name = "BOOL", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub graphiql: Option<String>,
+    /// Whether the schema is an Apollo Federation subgraph: true or false [default: false]
+    #[arg(long, env = "DERMAGA_SUBGRAPH", value_name = "BOOL", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub subgraph: Option<String>,
+    /// How many documents are kept for clients that send a hash in their place; 0 for none [default: 1000]
+    #[arg(long, env = "DERMAGA_PERSISTED_DOCUMENTS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub persisted_documents: Option<String>,
+    /// A JSON file of documents by their SHA-256 hash; nothing else is run then [default: none]
+    #[arg(long, env = "DERMAGA_TRUSTED_DOCUMENTS", value_name = "FILE", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub trusted_documents: Option<String>,
+    /// The cost that one subject or address may spend in a window; 0 for no limit [default: 0, with sign-in 1000000]
+    #[arg(long, env = "DERMAGA_QUOTA_COST", value_name = "COST", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub quota_cost: Option<String>,
+    /// Seconds in a window [default: 60]
+    #[arg(long, env = "DERMAGA_QUOTA_WINDOW", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub quota_window: Option<String>,
+    /// Rows that a page may have at the most [default: 100]
+    #[arg(long, env = "DERMAGA_MAX_PAGE_SIZE", value_name = "ROWS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_page_size: Option<String>,
+    /// The cost of one operation at the most; a field costs 1, times the rows it is asked for [default: 20000]
+    #[arg(long, env = "DERMAGA_MAX_COST", value_name = "COST", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_cost: Option<String>,
+    /// Levels of fields in one operation at the most [default: 20]
+    #[arg(long, env = "DERMAGA_MAX_DEPTH", value_name = "LEVELS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_depth: Option<String>,
+    /// Fields in one operation at the most, each spread of a fragment counted [default: 2000]
+    #[arg(long, env = "DERMAGA_MAX_FIELDS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_fields: Option<String>,
+    /// Aliases in one operation at the most [default: 100]
+    #[arg(long, env = "DERMAGA_MAX_ALIASES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_aliases: Option<String>,
+    /// Directives in one operation at the most [default: 50]
+    #[arg(long, env = "DERMAGA_MAX_DIRECTIVES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_directives: Option<String>,
+    /// Bytes in one document at the most [default: 65536]
+    #[arg(long, env = "DERMAGA_MAX_DOCUMENT_BYTES", value_name = "BYTES", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_document_bytes: Option<String>,
+    /// Tokens in one document at the most [default: 1000]
+    #[arg(long, env = "DERMAGA_MAX_TOKENS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<String>,
+    /// Brackets inside brackets in one document at the most [default: 40]
+    #[arg(long, env = "DERMAGA_MAX_NESTING", value_name = "LEVELS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_nesting: Option<String>,
+    /// Operations in one document at the most [default: 10]
+    #[arg(long, env = "DERMAGA_MAX_OPERATIONS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_operations: Option<String>,
+    /// Bytes in one body or WebSocket message at the most [default: 1048576]
+    #[arg(long, env = "DERMAGA_MAX_BODY_BYTES", value_name = "BYTES", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_body_bytes: Option<String>,
+    /// Requests in one JSON array at the most; 0 for no arrays [default: 0]
+    #[arg(long, env = "DERMAGA_MAX_BATCH", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_batch: Option<String>,
+    /// Running operations on one WebSocket at the most [default: 100]
+    #[arg(long, env = "DERMAGA_MAX_SUBSCRIPTIONS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub max_subscriptions: Option<String>,
+    /// Seconds that a client may take to send its body [default: 10]
+    #[arg(long, env = "DERMAGA_BODY_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub body_timeout: Option<String>,
+    /// Seconds that a WebSocket may wait before its connection_init [default: 10]
+    #[arg(long, env = "DERMAGA_CONNECTION_INIT_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub connection_init_timeout: Option<String>,
+    /// Seconds that one operation may run [default: 10]
+    #[arg(long, env = "DERMAGA_OPERATION_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub operation_timeout: Option<String>,
+    /// Threads that answer requests; 0 for one per core [default: 0]
+    #[arg(long, env = "DERMAGA_WORKERS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub workers: Option<String>,
+    /// Seconds that running requests get to end after SIGTERM or Ctrl-C [default: 30]
+    #[arg(long, env = "DERMAGA_SHUTDOWN_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub shutdown_timeout: Option<String>,
+    /// What is logged, by module: info, debug, dermaga_api=debug,warn …
+    /// [default: info,actix_server=warn,sea_orm_migration=warn]
+    #[arg(long, env = "DERMAGA_LOG", value_name = "FILTER", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// How the log is written: text, json, or auto for text on a terminal and JSON elsewhere [default: auto]
+    #[arg(long, env = "DERMAGA_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub log_format: Option<String>,
+}
+
+/// Shows which are set, and no value: some are secret.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<String> = self.table().map(|table| table.keys().cloned().collect()).unwrap_or_default();
+        f.debug_tuple("Settings").field(&names).finish()
+    }
+}
+
+/// Why the settings of a file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file cannot be read.
+    #[error("the configuration file {0} cannot be read: {1}")]
+    Unreadable(PathBuf, #[source] std::io::Error),
+    /// The file is not TOML, or has an unknown key.
+    #[error("the configuration file {0} is not understood: {1}")]
+    Syntax(PathBuf, #[source] Box<toml::de::Error>),
+}
+
+impl Settings {
+    /// Fills what is missing from the file: the one named, or [`DEFAULT_FILE`] if it is there.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not understood.
+    pub fn with_file(self, named: Option<&Path>) -> Result<Self, FileError> {
+        let path = named.unwrap_or_else(|| Path::new(DEFAULT_FILE));
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => return Ok(self),
+            Err(error) => return Err(FileError::Unreadable(path.to_owned(), error)),
+        };
+        let syntax = |error| FileError::Syntax(path.to_owned(), Box::new(error));
+        let file: Self = toml::from_str(&text).map_err(syntax)?;
+        let mut all = file.table().map_err(syntax)?;
+        all.extend(self.table().map_err(syntax)?);
+        all.try_into().map_err(syntax)
+    }
+
+    /// What is set, by name.
+    fn table(&self) -> Result<toml::Table, toml::de::Error> {
+        toml::Table::try_from(self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// A text, a number, a truth value or a list of texts of a file, as a text.
+fn scalar<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let unexpected = || serde::de::Error::custom("expected a text, a whole number, true, false or a list of texts");
+    match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => Ok(Some(text)),
+        toml::Value::Integer(number) => Ok(Some(number.to_string())),
+        toml::Value::Boolean(truth) => Ok(Some(truth.to_string())),
+        toml::Value::Array(items) => {
+            let texts: Option<Vec<&str>> = items.iter().map(toml::Value::as_str).collect();
+            texts.map(|texts| Some(texts.join(","))).ok_or_else(unexpected)
+        }
+        _ => Err(unexpected()),
+    }
+}

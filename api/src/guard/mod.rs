@@ -1,0 +1,139 @@
+//! The guard: what a document may ask for, decided before the engine sees it, on every transport.
+//!
+//! Nothing in here may cost more than its input is long: a text is read once before it is parsed, and a parsed
+//! document is measured once per fragment, however often the fragment is spread.
+
+mod text;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::{Pos, Positioned, Value, Variables};
+
+use crate::error::code;
+
+/// What one document may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// Tokens.
+    pub tokens: usize,
+    /// Brackets inside brackets.
+    pub nesting: usize,
+    /// Operations.
+    pub operations: usize,
+    /// Levels of fields in the operation that runs.
+    pub depth: usize,
+    /// Fields of the operation that runs, each spread of a fragment counted.
+    pub fields: usize,
+    /// Aliases, counted alike.
+    pub aliases: usize,
+    /// Directives, counted alike.
+    pub directives: usize,
+    /// The cost of the operation that runs.
+    pub cost: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bytes: 65_536,
+            tokens: 1_000,
+            nesting: 40,
+            operations: 10,
+            depth: 20,
+            fields: 2_000,
+            aliases: 100,
+            directives: 50,
+            cost: 20_000,
+        }
+    }
+}
+
+/// Why a document is not let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of [`code`].
+    pub code: &'static str,
+    /// Words for the caller; no text of the parser.
+    pub message: String,
+    /// Where in the document.
+    pub position: Option<Pos>,
+}
+
+/// A document that may run.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    /// The parsed document.
+    pub document: ExecutableDocument,
+    /// What kind of operation is meant.
+    pub kind: OperationType,
+    /// What the operation costs.
+    pub cost: u64,
+    /// Whether it reads public reference data alone, so that everybody may see and keep the answer.
+    pub public: bool,
+}
+
+/// Lets documents through, or says why not.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    limits: Limits,
+}
+
+impl Guard {
+    /// A guard with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits }
+    }
+
+    /// Parses a document that is safe to parse, and refuses any other.
+    ///
+    /// # Errors
+    /// When the document is too large, is not GraphQL, or asks for too much.
+    pub fn admit(&self, text: &str, name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
+        let refused = |code, message: String| Refusal { code, message, position: None };
+        text::check(text, &self.limits).map_err(|message| refused(code::PARSE_FAILED, message))?;
+        let document = async_graphql::parser::parse_query(text).map_err(|error| Refusal {
+            code: code::PARSE_FAILED,
+            message: "the document is not GraphQL".to_owned(),
+            position: error.positions().next(),
+        })?;
+        let operation = operation(&document.operations, name)
+            .map_err(|message| refused(code::VALIDATION_FAILED, message.to_owned()))?;
+        if let Some(name) = missing_variable(&operation.node, variables) {
+            let message = format!("the variable ${name} is needed and not given");
+            return Err(refused(code::VALIDATION_FAILED, message));
+        }
+        let kind = operation.node.ty;
+        Ok(Admitted { document, kind, cost: 1, public: false })
+    }
+}
+
+/// The operation that is meant.
+fn operation<'a>(
+    operations: &'a DocumentOperations,
+    name: Option<&str>,
+) -> Result<&'a Positioned<OperationDefinition>, &'static str> {
+    match (operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(operation),
+        (DocumentOperations::Multiple(all), Some(name)) => all.get(name).ok_or("the document has no such operation"),
+        (DocumentOperations::Multiple(all), None) => match all.values().next().filter(|_| all.len() == 1) {
+            Some(only) => Ok(only),
+            None => Err("the document has several operations: name one"),
+        },
+        (DocumentOperations::Single(_), Some(_)) => Err("the document has no such operation"),
+    }
+}
+
+/// A variable that must not be null and is. The engine looks at a variable only where it is used, and takes a
+/// missing one for a missing argument.
+fn missing_variable<'a>(operation: &'a OperationDefinition, variables: &Variables) -> Option<&'a str> {
+    let missing = operation.variable_definitions.iter().map(|definition| &definition.node).find(|definition| {
+        let needed = !definition.var_type.node.nullable;
+        needed
+            && match variables.get(&definition.name.node) {
+                Some(value) => *value == Value::Null,
+                None => definition.default_value.is_none(),
+            }
+    });
+    missing.map(|definition| definition.name.node.as_str())
+}

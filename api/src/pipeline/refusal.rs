@@ -1,0 +1,66 @@
+//! Why a request is not run.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use serde_json::Value;
+
+use super::errors::ShownError;
+use crate::error::code;
+use crate::{guard, quota};
+
+/// Why a request is not run.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The HTTP status, whatever media type the answer has. `None` when the request was understood as HTTP and
+    /// its document is at fault: then the media type decides.
+    pub status: Option<StatusCode>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+    /// What the client is shown.
+    pub error: ShownError,
+}
+
+impl Refusal {
+    /// The HTTP request holds no GraphQL request.
+    pub fn malformed(message: impl AsRef<str>) -> Self {
+        Self::http(StatusCode::BAD_REQUEST, code::BAD_REQUEST, message)
+    }
+
+    /// Something that HTTP has a status for.
+    pub fn http(status: StatusCode, code: &'static str, message: impl AsRef<str>) -> Self {
+        Self { status: Some(status), retry_after: None, error: ShownError::new(code, message.as_ref()) }
+    }
+
+    /// The document is at fault.
+    pub fn document(code: &'static str, message: impl AsRef<str>) -> Self {
+        Self { status: None, retry_after: None, error: ShownError::new(code, message.as_ref()) }
+    }
+
+    /// The caller spent too much.
+    pub fn quota(exceeded: &quota::Exceeded) -> Self {
+        let budget = exceeded.budget;
+        let message = format!("the quota of {} is spent; try again later", budget.limit);
+        let error = ShownError::new(code::RATE_LIMITED, &message)
+            .with("remaining", budget.remaining.into())
+            .with("retryAfterSeconds", exceeded.retry_after.as_secs().into());
+        Self { status: Some(StatusCode::TOO_MANY_REQUESTS), retry_after: Some(exceeded.retry_after), error }
+    }
+
+    /// Nobody who may come in.
+    pub fn unauthenticated(message: &str) -> Self {
+        Self::http(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
+    }
+
+    /// The errors as JSON.
+    pub fn errors(&self) -> Value {
+        Value::Array(vec![self.error.json().clone()])
+    }
+}
+
+impl From<guard::Refusal> for Refusal {
+    fn from(refusal: guard::Refusal) -> Self {
+        let error = ShownError::new(refusal.code, &refusal.message);
+        Self { status: None, retry_after: None, error: error.at(refusal.position) }
+    }
+}
