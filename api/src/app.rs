@@ -1,6 +1,6 @@
 //! The server: built from a configuration, then run until it is stopped.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
@@ -54,7 +54,9 @@ pub struct State {
 /// A server that listens already.
 pub struct Application {
     port: u16,
+    operations_port: Option<u16>,
     server: Server,
+    operations: Option<Server>,
     database: Database,
 }
 
@@ -95,9 +97,14 @@ impl Application {
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
         });
-        let graphiql = config.graphiql;
+        let operations = match config.operations_listen {
+            Some(address) => Some(operations_server(address, state.clone())?),
+            None => None,
+        };
+        let (operations, operations_port) = operations.unzip();
+        let (graphiql, shared) = (config.graphiql, operations.is_none());
         let mut server = HttpServer::new(move || {
-            App::new().app_data(state.clone()).configure(|routes| http::routes(routes, graphiql))
+            App::new().app_data(state.clone()).configure(|routes| http::routes(routes, graphiql, shared))
         })
         // The caller of this function decides what stops the server, and always lets requests end.
         .disable_signals()
@@ -114,12 +121,17 @@ impl Application {
             }
         });
         let server = server.listen(listener).map_err(Error::internal)?.run();
-        Ok(Self { port, server, database })
+        Ok(Self { port, operations_port, server, operations, database })
     }
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port of metrics and health, when they have one of their own.
+    pub fn operations_port(&self) -> Option<u16> {
+        self.operations_port
     }
 
     /// A way to stop it from elsewhere.
@@ -132,7 +144,16 @@ impl Application {
     /// # Errors
     /// When the server fails.
     pub async fn run_until_stopped(self) -> Result<()> {
+        let operations = self.operations.map(|server| {
+            let handle = server.handle();
+            actix_web::rt::spawn(server);
+            handle
+        });
         let result = self.server.await.map_err(Error::internal);
+        // Last, so that the end can be watched.
+        if let Some(operations) = operations {
+            operations.stop(false).await;
+        }
         self.database.close().await;
         result
     }
@@ -142,4 +163,18 @@ impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Application").field("port", &self.port).finish_non_exhaustive()
     }
+}
+
+/// Metrics and health on a port of their own.
+fn operations_server(address: SocketAddr, state: Data<State>) -> Result<(Server, u16)> {
+    let failed = |error| Error::internal(format!("cannot listen on {address}: {error}"));
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let port = listener.local_addr().map_err(failed)?.port();
+    let server = HttpServer::new(move || App::new().app_data(state.clone()).configure(http::operations_routes))
+        .disable_signals()
+        .workers(1)
+        .listen(listener)
+        .map_err(failed)?
+        .run();
+    Ok((server, port))
 }

@@ -4,6 +4,7 @@ use dermaga_tests::{Answer, Backend, TestApp, each_database};
 use serde_json::{Value, json};
 
 const PARSE: &str = "GRAPHQL_PARSE_FAILED";
+const BAD: &str = "BAD_REQUEST";
 const VALIDATION: &str = "GRAPHQL_VALIDATION_FAILED";
 
 /// Posts a body; with this media type the status tells whether the request was good.
@@ -99,7 +100,6 @@ each_database! {
             "{ viewer { account account: role } }",
             "{ viewer { account } } { viewer { account } }",
             "mutation { payments { totalCount } }",
-            "subscription { payments { totalCount } }",
             "query a { viewer { account } } query a { viewer { role } }",
         ] {
             // The parser already refuses some; either way it is the document that is at fault.
@@ -107,6 +107,12 @@ each_database! {
             let code = if answer.codes().first() == Some(&PARSE) { PARSE } else { VALIDATION };
             assert_refused(&app, &document(text), code).await;
         }
+    }
+
+    /// One answer cannot hold the events of a subscription; the error says what can.
+    async fn subscriptions_need_a_stream(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        assert_refused(&app, &json!({"query": "subscription { rateUpdated(quotes: [\"IDR\"]) { rate } }"}), BAD).await;
     }
 
     /// Which operation is meant has to be clear.

@@ -25,6 +25,8 @@ pub const NOW: DateTime<Utc> = DateTime::from_timestamp(1_793_361_600, 0).expect
 pub struct TestApp {
     /// Where it listens, such as `http://127.0.0.1:40123`.
     pub address: String,
+    /// The port of metrics and health, when they have one of their own.
+    pub operations_port: Option<u16>,
     /// The database that it serves.
     pub database: Database,
     /// The URL of that database.
@@ -135,11 +137,12 @@ impl TestAppBuilder {
         let (sender, started) = mpsc::channel();
         let server_config = config.clone();
         let thread = std::thread::spawn(move || serve(&server_config, &sender));
-        let (port, handle) = started.recv().expect("the server starts");
+        let (port, operations_port, handle) = started.recv().expect("the server starts");
         let reader = database.reader(std::sync::Arc::default());
         let account = dermaga_api::store::accounts::by_name(&reader, "demo").await.unwrap().unwrap();
         TestApp {
             address: format!("http://127.0.0.1:{port}"),
+            operations_port,
             database,
             database_url: fresh.url.clone(),
             account: account.id,
@@ -153,12 +156,12 @@ impl TestAppBuilder {
 }
 
 /// Runs the server on this thread until it is stopped.
-fn serve(config: &Config, started: &mpsc::Sender<(u16, ServerHandle)>) {
+fn serve(config: &Config, started: &mpsc::Sender<(u16, Option<u16>, ServerHandle)>) {
     actix_web::rt::System::new().block_on(async {
         let listener = Application::listen(config).unwrap();
         let database = Database::open(&config.database).await.unwrap();
         let application = Application::build(config, listener, database, Clock::fixed(NOW)).await.unwrap();
-        started.send((application.port(), application.handle())).unwrap();
+        started.send((application.port(), application.operations_port(), application.handle())).unwrap();
         application.run_until_stopped().await.unwrap();
     });
 }

@@ -1,6 +1,7 @@
 //! `/graphql` over plain HTTP.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Payload};
@@ -13,7 +14,7 @@ use super::response::{self, MediaType};
 use crate::app::State;
 use crate::config::TransportLimits;
 use crate::error::code;
-use crate::pipeline::{self, Envelope, GraphqlRequest, Peer, Refusal};
+use crate::pipeline::{self, Envelope, Executed, GraphqlRequest, Peer, Prepared, Refusal};
 
 /// The header that asks for a profile.
 const PROFILE: &str = "x-dermaga-profile";
@@ -23,10 +24,36 @@ pub async fn post(http: HttpRequest, payload: Payload, state: Data<State>) -> Ht
     let request_id = new_request_id();
     let Some(media) = MediaType::accepted(&http) else { return not_acceptable(&request_id) };
     let request = match read_body(&http, payload, &state.transport).await {
+        Ok(body) if state.transport.batch > 0 && body.trim_ascii_start().starts_with(b"[") => {
+            return batch(&http, &state, request_id, &body).await;
+        }
         Ok(body) => GraphqlRequest::from_json(&body),
         Err(refusal) => Err(refusal),
     };
     answer(&http, &state, media, request_id, request).await
+}
+
+/// The requests of a JSON array, side by side, each with loads of its own. The answers are in their order.
+async fn batch(http: &HttpRequest, state: &Data<State>, request_id: String, body: &[u8]) -> HttpResponse {
+    let requests = match GraphqlRequest::batch_from_json(body, state.transport.batch) {
+        Ok(requests) => requests,
+        Err(refusal) => return refused(state, MediaType::Json, &request_id, &refusal),
+    };
+    let peer = match peer(http, state).await {
+        Ok(peer) => peer,
+        Err(refusal) => return refused(state, MediaType::Json, &request_id, &refusal),
+    };
+    let answers = requests.into_iter().enumerate().map(async |(at, request)| {
+        let mut envelope = envelope(http, &request_id);
+        envelope.request_id = format!("{request_id}-{at}");
+        let prepared = async { executable(pipeline::prepare(state, &peer, envelope, request?).await?) };
+        match prepared.await {
+            Ok(prepared) => prepared.run().await,
+            Err(refusal) => Executed::refused(&refusal),
+        }
+    });
+    let answers = futures_util::future::join_all(answers).await;
+    response::batch(&request_id, &answers)
 }
 
 /// A query in the query string.
@@ -102,6 +129,14 @@ async fn read_body(http: &HttpRequest, mut payload: Payload, limits: &TransportL
     }
 }
 
+fn envelope(http: &HttpRequest, request_id: &str) -> Envelope {
+    Envelope {
+        request_id: request_id.to_owned(),
+        read_only: http.method() != actix_web::http::Method::POST,
+        profile: http.headers().get(PROFILE).is_some_and(|value| value == "1"),
+    }
+}
+
 async fn answer(
     http: &HttpRequest,
     state: &Data<State>,
@@ -109,23 +144,17 @@ async fn answer(
     request_id: String,
     request: Result<GraphqlRequest, Refusal>,
 ) -> HttpResponse {
-    let envelope = Envelope {
-        request_id: request_id.clone(),
-        read_only: http.method() != actix_web::http::Method::POST,
-        profile: http.headers().get(PROFILE).is_some_and(|value| value == "1"),
+    let envelope = envelope(http, &request_id);
+    let request = match request {
+        Ok(request) => request,
+        Err(refusal) => return refused(state, media, &request_id, &refusal),
     };
-    let prepared = async {
-        let request = request?;
-        let peer = peer(http, state).await?;
-        let prepared = pipeline::prepare(state, &peer, envelope, request).await?;
-        if prepared.kind() == OperationType::Subscription {
-            let message = "subscriptions are served as text/event-stream and over WebSocket";
-            return Err(Refusal::document(code::BAD_REQUEST, message));
-        }
-        Ok(prepared)
+    let peer = match peer(http, state).await {
+        Ok(peer) => peer,
+        Err(refusal) => return refused(state, media, &request_id, &refusal),
     };
-    match prepared.await {
-        Ok(prepared) => response::executed(media, &request_id, &prepared.run().await),
+    match pipeline::prepare(state, &peer, envelope, request).await.and_then(executable) {
+        Ok(prepared) => response::executed(http, media, &request_id, &prepared.run().await),
         Err(refusal) => {
             let mut response = response::refused(media, &request_id, &refusal);
             if refusal.status == Some(StatusCode::METHOD_NOT_ALLOWED) {
@@ -134,4 +163,19 @@ async fn answer(
             response
         }
     }
+}
+
+/// Refuses a request before it is looked at as GraphQL.
+fn refused(state: &State, media: MediaType, request_id: &str, refusal: &Refusal) -> HttpResponse {
+    state.metrics.refused(refusal.error.code, Duration::ZERO);
+    response::refused(media, request_id, refusal)
+}
+
+/// What one answer can serve.
+fn executable(prepared: Prepared) -> Result<Prepared, Refusal> {
+    if prepared.kind() == OperationType::Subscription {
+        let message = "subscriptions are served as text/event-stream and over WebSocket";
+        return Err(Refusal::document(code::BAD_REQUEST, message));
+    }
+    Ok(prepared)
 }

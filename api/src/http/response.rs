@@ -1,8 +1,11 @@
 //! An HTTP answer out of a GraphQL one.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, ETag, EntityTag, Header, HeaderValue, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
 
 use crate::pipeline::{Executed, Refusal};
 
@@ -57,10 +60,37 @@ fn thousandths(text: &str) -> u16 {
     }
 }
 
+/// How long everybody may keep an answer of public reference data, in seconds.
+const PUBLIC_AGE: u32 = 300;
+
 /// The answer to a GraphQL request that was understood as HTTP.
-pub(super) fn executed(media: MediaType, request_id: &str, executed: &Executed) -> HttpResponse {
+pub(super) fn executed(http: &HttpRequest, media: MediaType, request_id: &str, executed: &Executed) -> HttpResponse {
+    let body = executed.body();
+    if executed.public {
+        return public(http, media, request_id, body);
+    }
     let refused = executed.request_error && media == MediaType::GraphqlResponse;
-    headed(if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, media, request_id).body(executed.body())
+    headed(if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, media, request_id).body(body)
+}
+
+/// An answer that caches may keep and ask about.
+fn public(http: &HttpRequest, media: MediaType, request_id: &str, body: String) -> HttpResponse {
+    // Weak, since a compressed answer carries the same tag.
+    let hash = URL_SAFE_NO_PAD.encode(&Sha256::digest(body.as_bytes())[..16]);
+    let tag = EntityTag::new_weak(hash);
+    let known = match IfNoneMatch::parse(http) {
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
+        Ok(IfNoneMatch::Any) | Err(_) => false,
+    };
+    let mut response = headed(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK }, media, request_id);
+    response.insert_header((header::CACHE_CONTROL, format!("public, max-age={PUBLIC_AGE}"))).insert_header(ETag(tag));
+    if known { response.finish() } else { response.body(body) }
+}
+
+/// The answers to the requests of an array.
+pub(super) fn batch(request_id: &str, answers: &[Executed]) -> HttpResponse {
+    let bodies: Vec<String> = answers.iter().map(Executed::body).collect();
+    headed(StatusCode::OK, MediaType::Json, request_id).body(format!("[{}]", bodies.join(",")))
 }
 
 /// The answer to a request that is not run.

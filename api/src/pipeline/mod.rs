@@ -144,9 +144,9 @@ async fn admit(
         meter,
         stages,
         cost,
-        envelope,
         keep: resolved.keep.map(|hash| (hash, resolved.text)),
-        public: admitted.public,
+        public: admitted.public && envelope.read_only && !envelope.profile,
+        envelope,
         started,
     };
     Ok(Prepared { request: prepared, operation })

@@ -63,6 +63,23 @@ impl GraphqlRequest {
         Self::from_parameters(&parameters)
     }
 
+    /// Reads a JSON array of at most `most` objects. One that holds no GraphQL request fails alone.
+    ///
+    /// # Errors
+    /// When it is no array, or too long.
+    pub fn batch_from_json(body: &[u8], most: usize) -> Result<Vec<Result<Self, Refusal>>, Refusal> {
+        let text = std::str::from_utf8(body).map_err(|_| Refusal::malformed("the body is not UTF-8"))?;
+        if values(text) > MAX_VALUES {
+            return Err(Refusal::malformed(format!("the request has more than {MAX_VALUES} values")));
+        }
+        let items: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|_| Refusal::malformed("the body is not JSON"))?;
+        if items.is_empty() || items.len() > most {
+            return Err(Refusal::malformed(format!("an array holds from 1 to {most} requests")));
+        }
+        Ok(items.into_iter().map(|item| Self::from_json(item.get().as_bytes())).collect())
+    }
+
     /// Reads the parameters of a query string.
     ///
     /// # Errors

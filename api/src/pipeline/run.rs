@@ -159,7 +159,8 @@ impl Operation {
 
     fn extensions(&self, started: Instant, serialise: Duration) -> Option<Value> {
         let mut extensions = Map::new();
-        if let Some(budget) = self.cost.budget {
+        // What everybody may keep says nothing about who asked.
+        if let Some(budget) = self.cost.budget.filter(|_| !self.public) {
             extensions.insert(
                 "cost".to_owned(),
                 json!({
