@@ -112,14 +112,7 @@ impl Application {
         if config.workers > 0 {
             server = server.workers(config.workers);
         }
-        // Without this, answers to pipelined requests wait 40 ms for an acknowledgement.
-        let server = server.on_connect(|connection, _| {
-            if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-                && let Err(error) = stream.set_nodelay(true)
-            {
-                tracing::debug!(cause = %error, "a connection stays without TCP_NODELAY");
-            }
-        });
+        let server = server.on_connect(http::connection::opened);
         let server = server.listen(listener).map_err(Error::internal)?.run();
         Ok(Self { port, operations_port, server, operations, database })
     }

@@ -206,7 +206,7 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
         seed::fill(&database, config.demo_payments, &clock, progress).await?;
         // What a first start read and wrote stays in the caches of its connections; serving needs none of it.
         database.close().await;
-        let database = Database::open(&config.database).await?;
+        let database = Database::open(&config.serving_database()).await?;
         Application::build(config, listener, database, clock.clone()).await
     };
     // Whatever the first start has not committed yet is undone by the database, and made by the next one.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    histogram_opts,
 };
 
 use crate::error::{Error, Result};
@@ -29,6 +30,17 @@ pub struct Metrics {
     statements: HistogramVec,
     batch_keys: HistogramVec,
     connections: IntGaugeVec,
+    running: IntGauge,
+}
+
+/// Counts an operation as running until it is dropped.
+#[derive(Debug)]
+pub struct Running(IntGauge);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// How an operation ended.
@@ -40,6 +52,8 @@ pub enum Outcome {
     Partial,
     /// It did not run.
     Refused,
+    /// The client left before it ended.
+    Cancelled,
 }
 
 impl Outcome {
@@ -48,6 +62,7 @@ impl Outcome {
             Self::Success => "success",
             Self::Partial => "partial",
             Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -69,7 +84,7 @@ impl Metrics {
         let metrics = Self {
             operations: counter(
                 "dermaga_operations_total",
-                "GraphQL operations by type and outcome (success, partial, refused).",
+                "GraphQL operations by type and outcome (success, partial, refused, cancelled).",
                 &["type", "outcome"],
             )?,
             duration: histogram(
@@ -99,6 +114,11 @@ impl Metrics {
                 )
                 .map_err(Error::internal)?,
             )?,
+            running: register(
+                &registry,
+                IntGauge::new("dermaga_operations_running", "Operations that run now, subscriptions included.")
+                    .map_err(Error::internal)?,
+            )?,
             registry,
         };
         let build = Opts::new("dermaga_build_info", "The version that runs; always 1.");
@@ -106,6 +126,12 @@ impl Metrics {
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         metrics.registry.register(Box::new(ProcessCollector::for_self())).map_err(Error::internal)?;
         Ok(metrics)
+    }
+
+    /// Notes the start of an operation.
+    pub fn operation_started(&self) -> Running {
+        self.running.inc();
+        Running(self.running.clone())
     }
 
     /// Notes the end of an operation.

@@ -12,6 +12,7 @@ mod commodities;
 mod commodity_search;
 mod cross_site;
 mod currencies;
+mod deadlines;
 mod http;
 mod http_answers;
 mod migrations;

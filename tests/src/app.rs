@@ -159,7 +159,7 @@ impl TestAppBuilder {
 fn serve(config: &Config, started: &mpsc::Sender<(u16, Option<u16>, ServerHandle)>) {
     actix_web::rt::System::new().block_on(async {
         let listener = Application::listen(config).unwrap();
-        let database = Database::open(&config.database).await.unwrap();
+        let database = Database::open(&config.serving_database()).await.unwrap();
         let application = Application::build(config, listener, database, Clock::fixed(NOW)).await.unwrap();
         started.send((application.port(), application.operations_port(), application.handle())).unwrap();
         application.run_until_stopped().await.unwrap();

@@ -162,6 +162,14 @@ pub enum LogFormat {
     Json,
 }
 
+impl Config {
+    /// The database as the server uses it: no statement outlives the operation that asked for it by much.
+    pub fn serving_database(&self) -> DatabaseSettings {
+        let statement_timeout = Some(self.transport.operation_timeout + Duration::from_secs(1));
+        DatabaseSettings { statement_timeout, ..self.database.clone() }
+    }
+}
+
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]

@@ -10,6 +10,7 @@ use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use uuid::Uuid;
 
+use super::connection;
 use super::response::{self, MediaType};
 use crate::app::State;
 use crate::config::TransportLimits;
@@ -154,7 +155,12 @@ async fn answer(
         Err(refusal) => return refused(state, media, &request_id, &refusal),
     };
     match pipeline::prepare(state, &peer, envelope, request).await.and_then(executable) {
-        Ok(prepared) => response::executed(http, media, &request_id, &prepared.run().await),
+        Ok(prepared) => tokio::select! {
+            biased;
+            executed = prepared.run() => response::executed(http, media, &request_id, &executed),
+            // Nobody sees this answer.
+            () = connection::hung_up(http) => HttpResponse::new(StatusCode::BAD_REQUEST),
+        },
         Err(refusal) => {
             let mut response = response::refused(media, &request_id, &refusal);
             if refusal.status == Some(StatusCode::METHOD_NOT_ALLOWED) {

@@ -2,6 +2,7 @@
 
 pub mod assets;
 mod compression;
+pub(crate) mod connection;
 pub mod graphql;
 pub mod health;
 pub mod metrics;

@@ -26,6 +26,7 @@ use crate::error::code;
 use crate::graphql::context::{Caller, Cost, RequestContext, Role};
 use crate::graphql::timing::Stages;
 use crate::loaders::{Loads, Source};
+use crate::metrics::Running;
 use crate::store::Meter;
 
 /// Who sends a request, and from where.
@@ -66,6 +67,8 @@ struct Operation {
     keep: Option<(String, Arc<str>)>,
     public: bool,
     started: Instant,
+    ended: bool,
+    _running: Running,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -148,6 +151,8 @@ async fn admit(
         public: admitted.public && envelope.read_only && !envelope.profile,
         envelope,
         started,
+        ended: false,
+        _running: state.metrics.operation_started(),
     };
     Ok(Prepared { request: prepared, operation })
 }

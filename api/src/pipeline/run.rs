@@ -194,16 +194,30 @@ impl Operation {
         Executed::failed(ShownError::new(code::DEADLINE_EXCEEDED, &words), false)
     }
 
-    fn note(&self, executed: &Executed, started: Instant) {
+    fn note(&mut self, executed: &Executed, started: Instant) {
         for error in &executed.errors {
             self.state.metrics.error_shown(error.code);
         }
-        let kind = match self.kind {
-            OperationType::Query => "query",
-            OperationType::Mutation => "mutation",
-            OperationType::Subscription => "subscription",
-        };
-        self.state.metrics.operation_ended(kind, executed.outcome(), started.elapsed(), &self.meter);
+        self.ended = true;
+        self.state.metrics.operation_ended(label(self.kind), executed.outcome(), started.elapsed(), &self.meter);
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        // A subscription ends like this when its client has had enough; anything else was given up.
+        if !self.ended && self.kind != OperationType::Subscription {
+            let took = self.started.elapsed();
+            self.state.metrics.operation_ended(label(self.kind), Outcome::Cancelled, took, &self.meter);
+        }
+    }
+}
+
+fn label(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
     }
 }
 

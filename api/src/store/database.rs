@@ -25,12 +25,15 @@ pub struct DatabaseSettings {
     pub max_connections: u32,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
+    /// How long PostgreSQL lets one statement run; `None` for as long as it takes. A statement whose operation
+    /// was given up must not go on for hours.
+    pub statement_timeout: Option<Duration>,
 }
 
 impl DatabaseSettings {
     /// The defaults for `url`.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_connections: 10, acquire_timeout: Duration::from_secs(5) }
+        Self { url: url.into(), max_connections: 10, acquire_timeout: Duration::from_secs(5), statement_timeout: None }
     }
 }
 
@@ -79,6 +82,10 @@ impl Database {
                     .foreign_keys(true)
                     .busy_timeout(Duration::from_secs(10))
             });
+        }
+        if let Some(time) = settings.statement_timeout {
+            let milliseconds = time.as_millis().to_string();
+            options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", &milliseconds)]));
         }
         let connection = sea_orm::Database::connect(options).await?;
         Ok(Self { connection })
