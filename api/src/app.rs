@@ -84,8 +84,8 @@ impl Application {
         }
         let state = Data::new(State {
             database: database.clone(),
-            schema: schema(),
-            timed_schema: timed_schema(),
+            schema: schema(config.subgraph),
+            timed_schema: timed_schema(config.subgraph),
             metrics: Metrics::new()?,
             clock,
             authenticator,

@@ -52,7 +52,13 @@ enum Command {
     #[command(subcommand)]
     Import(Import),
     /// Write the schema in the schema definition language to standard output
-    Schema,
+    Schema {
+        /// Write it as the subgraph that an Apollo Federation gateway composes
+        // It stands in for the setting of the same name, so that here the flag alone says enough.
+        #[arg(long, env = "DERMAGA_SUBGRAPH", value_name = "BOOL", num_args = 0..=1,
+              default_missing_value = "true", value_parser = ["true", "false"])]
+        subgraph: Option<String>,
+    },
     /// Ask a running server whether it is well; for container health checks
     Health {
         /// The address to ask
@@ -134,8 +140,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn execute(cli: Cli) -> Result<(), Failure> {
     let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-    if matches!(cli.command, Some(Command::Schema)) {
-        say(&mut std::io::stdout(), graphql::sdl().trim_end());
+    if let Some(Command::Schema { subgraph }) = &cli.command {
+        let of_subgraph = subgraph.as_deref() == Some("true");
+        let sdl = if of_subgraph { graphql::subgraph::sdl().to_owned() } else { graphql::sdl(false) };
+        say(&mut std::io::stdout(), sdl.trim_end());
         return Ok(());
     }
     if let Some(Command::Health { url }) = &cli.command {
@@ -171,7 +179,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             say(&mut std::io::stdout(), &report.to_string());
             Ok(())
         }
-        Some(Command::Schema | Command::Health { .. }) => Ok(()),
+        Some(Command::Schema { .. } | Command::Health { .. }) => Ok(()),
     }
 }
 

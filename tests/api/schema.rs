@@ -9,7 +9,7 @@ const TYPE: &str = "name kind ofType { name kind ofType { name kind ofType { nam
 #[test]
 fn the_committed_schema_is_the_one_served() {
     let committed = include_str!("../../schema.graphql");
-    let served = dermaga_api::graphql::sdl();
+    let served = dermaga_api::graphql::sdl(false);
     let change = committed.lines().zip(served.lines()).zip(1..).find(|((committed, served), _)| committed != served);
     assert!(
         committed == served,
@@ -20,10 +20,24 @@ fn the_committed_schema_is_the_one_served() {
 /// The schema is the manual: whatever a client can name says what it is. No database is asked, so one is enough.
 #[tokio::test]
 async fn everything_in_the_schema_is_described() {
-    let types = types().await;
+    assert_described(&types(&TestApp::spawn(Backend::Sqlite).await).await);
+}
+
+/// So it is for those who compose it with others.
+#[tokio::test]
+async fn everything_in_the_subgraph_is_described() {
+    let builder = TestApp::builder(Backend::Sqlite).settings(|settings| settings.subgraph = Some("true".to_owned()));
+    let types = types(&builder.spawn().await).await;
+    for name in ["_Any", "_Entity", "_Service", "Payment"] {
+        assert!(types.iter().any(|kind| kind["name"] == name), "{name}");
+    }
+    assert_described(&types);
+}
+
+fn assert_described(types: &[Value]) {
     let mut silent = Vec::new();
     let mut named = 0;
-    for kind in &types {
+    for kind in types {
         let name = kind["name"].as_str().unwrap();
         let mut check = |path: String, thing: &Value| {
             named += 1;
@@ -50,7 +64,7 @@ async fn everything_in_the_schema_is_described() {
 #[tokio::test]
 async fn nothing_but_a_search_score_is_a_float() {
     let mut floats = Vec::new();
-    for kind in &types().await {
+    for kind in &types(&TestApp::spawn(Backend::Sqlite).await).await {
         for list in ["fields", "inputFields"] {
             for member in items(&kind[list]) {
                 let path = format!("{}.{}", kind["name"].as_str().unwrap(), member["name"].as_str().unwrap());
@@ -72,8 +86,7 @@ async fn nothing_but_a_search_score_is_a_float() {
 const BUILT_IN: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
 
 /// All types of the running server but the built-in ones.
-async fn types() -> Vec<Value> {
-    let app = TestApp::spawn(Backend::Sqlite).await;
+async fn types(app: &TestApp) -> Vec<Value> {
     let query = format!(
         "{{ __schema {{ types {{
             name description

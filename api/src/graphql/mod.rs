@@ -9,34 +9,90 @@ pub mod input;
 pub mod pagination;
 mod query;
 pub mod scalars;
+pub mod subgraph;
 mod subscription;
 pub mod timing;
 pub mod types;
 
-use async_graphql::{EmptyMutation, SDLExportOptions};
+use async_graphql::{EmptyMutation, ObjectType, Request, Response, SDLExportOptions, SchemaBuilder};
+use futures_util::stream::BoxStream;
 
 pub use query::Query;
+use subgraph::SubgraphQuery;
 pub use subscription::Subscription;
 
-/// The executable schema.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, Subscription>;
+type Executable<Q> = async_graphql::Schema<Q, EmptyMutation, Subscription>;
 
-/// Builds the schema.
-pub fn schema() -> Schema {
-    builder().finish()
+/// The executable schema.
+#[derive(Clone)]
+pub enum Schema {
+    /// For clients.
+    Ordinary(Executable<Query>),
+    /// The same for a gateway, which composes it with others.
+    Subgraph(Executable<SubgraphQuery>),
+}
+
+/// Builds the schema: for clients, or as a subgraph.
+pub fn schema(subgraph: bool) -> Schema {
+    if subgraph { Schema::Subgraph(builder(SubgraphQuery).finish()) } else { Schema::Ordinary(builder(Query).finish()) }
 }
 
 /// Builds the schema so that it times the stages of each request, for a profile.
-pub fn timed_schema() -> Schema {
-    builder().extension(timing::Timing).finish()
+pub fn timed_schema(subgraph: bool) -> Schema {
+    if subgraph {
+        Schema::Subgraph(builder(SubgraphQuery).extension(timing::Timing).finish())
+    } else {
+        Schema::Ordinary(builder(Query).extension(timing::Timing).finish())
+    }
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, EmptyMutation, Subscription> {
-    Schema::build(Query, EmptyMutation, Subscription).register_output_type::<types::node::Node>().disable_suggestions()
+fn builder<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, EmptyMutation, Subscription> {
+    Executable::build(query, EmptyMutation, Subscription)
+        .register_output_type::<types::node::Node>()
+        .enable_subscription_in_federation()
+        .disable_suggestions()
 }
 
-/// The schema in the schema definition language, as committed in `schema.graphql`.
-pub fn sdl() -> String {
-    let text = schema().sdl_with_options(SDLExportOptions::new().prefer_single_line_descriptions());
-    format!("{}\n", text.trim())
+impl Schema {
+    /// Runs a query or a mutation to its end.
+    pub async fn execute(&self, request: Request) -> Response {
+        match self {
+            Self::Ordinary(schema) => schema.execute(request).await,
+            Self::Subgraph(schema) => schema.execute(request).await,
+        }
+    }
+
+    /// Runs an operation; a subscription has any number of answers.
+    pub fn execute_stream(&self, request: Request) -> BoxStream<'static, Response> {
+        match self {
+            Self::Ordinary(schema) => schema.execute_stream(request),
+            Self::Subgraph(schema) => schema.execute_stream(request),
+        }
+    }
+
+    /// All of it in the schema definition language.
+    pub fn sdl(&self) -> String {
+        let options = SDLExportOptions::new().prefer_single_line_descriptions();
+        let text = match self {
+            Self::Ordinary(schema) => schema.sdl_with_options(options),
+            Self::Subgraph(schema) => schema.sdl_with_options(options),
+        };
+        format!("{}\n", text.trim())
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ordinary(_) => "Schema::Ordinary",
+            Self::Subgraph(_) => "Schema::Subgraph",
+        })
+    }
+}
+
+/// All that can be asked of a server, in the schema definition language. The ordinary one is committed in
+/// `schema.graphql`. That of a subgraph has `_entities` and `_service` in it; [`subgraph::sdl`] is what a gateway
+/// composes.
+pub fn sdl(subgraph: bool) -> String {
+    schema(subgraph).sdl()
 }

@@ -23,6 +23,7 @@ const MAX_CURSOR_BYTES: usize = 2_048;
 
 /// Where a page stands in its list.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
+#[graphql(shareable)]
 pub struct PageInfo {
     /// Whether there are rows after this page.
     pub has_next_page: bool,
