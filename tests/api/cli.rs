@@ -18,6 +18,21 @@ fn the_committed_schema_is_what_the_binary_writes() {
     assert!(!cli.folder().join("test.db").exists(), "it needs no database");
 }
 
+/// Whoever composes a supergraph can do so without a running server.
+#[test]
+fn the_schema_of_the_subgraph_is_written_too() {
+    let cli = Cli::new();
+    let of_subgraph = dermaga_api::graphql::subgraph::sdl();
+    assert!(of_subgraph.contains("@key"), "{of_subgraph}");
+    for arguments in
+        [&["schema", "--subgraph"][..], &["schema", "--subgraph", "true"], &["--subgraph", "true", "schema"]]
+    {
+        assert!(cli.succeed(arguments) == of_subgraph, "{arguments:?}");
+    }
+    assert!(!cli.succeed(&["schema", "--subgraph", "false"]).contains("@key"));
+    assert_eq!(cli.run(&["schema", "--subgraph", "maybe"]).code, Some(2));
+}
+
 /// Help and version are answers, not errors, and no secret of the environment is shown.
 #[test]
 fn help_and_version_are_answers() {

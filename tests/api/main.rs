@@ -13,6 +13,7 @@ mod commodity_search;
 mod cross_site;
 mod currencies;
 mod deadlines;
+mod federation;
 mod http;
 mod http_answers;
 mod migrations;

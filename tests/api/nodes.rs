@@ -150,25 +150,25 @@ each_database! {
 const KINDS: &str = "__typename ... on Payment { reference } ... on Installment { sequence }
     ... on Receipt { externalReference } ... on Commodity { code }";
 
-fn id(kind: &str, of: Uuid) -> String {
+pub(crate) fn id(kind: &str, of: Uuid) -> String {
     format!("{kind}_{}", of.simple())
 }
 
 /// What a client sees of an answer, but for how long it took.
-fn seen(answer: &Answer) -> Value {
+pub(crate) fn seen(answer: &Answer) -> Value {
     json!({
         "status": answer.status, "data": answer.body["data"], "errors": answer.body["errors"],
         "statements": answer.statements(),
     })
 }
 
-struct Theirs {
+pub(crate) struct Theirs {
     /// Of a payment, an installment and a receipt.
-    ids: [Uuid; 3],
+    pub(crate) ids: [Uuid; 3],
 }
 
 /// A second account with payments that would be in every answer, were they not somebody else's.
-async fn other_account(app: &TestApp) -> Theirs {
+pub(crate) async fn other_account(app: &TestApp) -> Theirs {
     let other = account::Model {
         id: AccountId(Uuid::now_v7()),
         name: "other".to_owned(),
