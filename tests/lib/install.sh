@@ -56,13 +56,16 @@ install_debian_packages() {
 }
 
 install_npm_packages() {
-    # npm writes the second file at the end of an installation.
-    if [[ tests/browser/node_modules/.package-lock.json -nt tests/browser/package-lock.json ]]; then
-        echo "npm packages of tests/browser: all there"
-        return
-    fi
-    echo "npm packages of tests/browser: installing"
-    (cd tests/browser && npm ci --loglevel=error)
+    local project
+    for project in tests/browser tests/federation; do
+        # npm writes the second file at the end of an installation.
+        if [[ $project/node_modules/.package-lock.json -nt $project/package-lock.json ]]; then
+            echo "npm packages of $project: all there"
+            continue
+        fi
+        echo "npm packages of $project: installing"
+        (cd "$project" && npm ci --loglevel=error)
+    done
 }
 
 install_cargo_deny() {

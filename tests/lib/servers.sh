@@ -61,7 +61,7 @@ stop_postgres() {
     postgres_data=
 }
 
-# Dermaga itself on a new database with demonstration data; sets `dermaga_url`.
+# Dermaga itself on a new database with demonstration data, with more options if any; sets `dermaga_url`.
 start_dermaga() {
     local port probe
     port=$(free_port)
@@ -69,7 +69,7 @@ start_dermaga() {
 
     # In the temporary folder, so that a developer's dermaga.toml is not read.
     (cd "$work" && exec "$target/debug/dermaga" serve --listen "127.0.0.1:$port" \
-        --database-url "sqlite://$work/browser.db" --demo-payments 200) >"$logs/dermaga.log" 2>&1 &
+        --database-url "sqlite://$work/dermaga-$port.db" --demo-payments 200 "$@") >"$logs/dermaga.log" 2>&1 &
     dermaga_process=$!
 
     # Ready, or ended before it was ready, whichever comes first.
