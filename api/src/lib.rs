@@ -23,5 +23,6 @@ pub mod progress;
 pub mod quota;
 pub mod rate_feed;
 pub mod seed;
+pub mod shared_store;
 pub mod store;
 pub mod telemetry;

@@ -12,6 +12,7 @@ use prometheus::{
 };
 
 use crate::error::{Error, Result};
+use crate::shared_store::Asked;
 use crate::store::{Meter, Pool};
 
 /// From half a millisecond, where cached answers are, to the ten seconds after which nobody waits.
@@ -31,6 +32,8 @@ pub struct Metrics {
     batch_keys: HistogramVec,
     connections: IntGaugeVec,
     running: IntGauge,
+    shared_store_calls: IntCounterVec,
+    shared_store_up: IntGaugeVec,
 }
 
 /// Counts an operation as running until it is dropped.
@@ -119,6 +122,16 @@ impl Metrics {
                 IntGauge::new("dermaga_operations_running", "Operations that run now, subscriptions included.")
                     .map_err(Error::internal)?,
             )?,
+            shared_store_calls: counter(
+                "dermaga_redis_calls_total",
+                "Calls of Redis by purpose and outcome (answered, refused, failed, skipped).",
+                &["purpose", "outcome"],
+            )?,
+            shared_store_up: register(
+                &registry,
+                IntGaugeVec::new(Opts::new("dermaga_redis_up", "Whether Redis answers; missing without Redis."), &[])
+                    .map_err(Error::internal)?,
+            )?,
             registry,
         };
         let build = Opts::new("dermaga_build_info", "The version that runs; always 1.");
@@ -155,6 +168,22 @@ impl Metrics {
     /// Notes an error that a client was shown.
     pub fn error_shown(&self, code: &'static str) {
         self.errors.with_label_values(&[code]).inc();
+    }
+
+    /// Notes a call of Redis.
+    pub fn shared_store_asked(&self, purpose: &'static str, asked: Asked) {
+        let outcome = match asked {
+            Asked::Answered => "answered",
+            Asked::Refused => "refused",
+            Asked::Failed => "failed",
+            Asked::Skipped => "skipped",
+        };
+        self.shared_store_calls.with_label_values(&[purpose, outcome]).inc();
+    }
+
+    /// Notes whether Redis answers.
+    pub fn shared_store_is_up(&self, up: bool) {
+        self.shared_store_up.with_label_values::<&str>(&[]).set(up.into());
     }
 
     /// All metrics in the text format of Prometheus.

@@ -27,6 +27,8 @@ pub struct Config {
     pub database: DatabaseSettings,
     /// How to reach Redis.
     pub redis: Option<RedisUrl>,
+    /// How long a request waits for Redis at the most.
+    pub redis_timeout: Duration,
     /// How many payments the demo account has.
     pub demo_payments: u64,
     /// How often a made-up rate is sent to subscribers; `None` for never.
@@ -208,8 +210,9 @@ impl Settings {
             problems.count("database_max_connections", self.database_max_connections, "10", 1..=1_000);
         database.acquire_timeout =
             problems.seconds("database_acquire_timeout", self.database_acquire_timeout, "5", 1..=3_600);
-        if self.redis_url.as_deref().is_some_and(|url| !url.starts_with("redis://")) {
-            problems.note("redis_url: expected redis://HOST:PORT".to_owned());
+        let redis = |url: &str| ["redis://", "redis+unix://"].iter().any(|scheme| url.starts_with(scheme));
+        if self.redis_url.as_deref().is_some_and(|url| !redis(url)) {
+            problems.note("redis_url: expected redis://HOST:PORT or redis+unix:///FILE".to_owned());
         }
         let quota = Quota {
             cost: problems.count("quota_cost", self.quota_cost, if local { "0" } else { "1000000" }, 0..=1_000_000_000),
@@ -222,6 +225,12 @@ impl Settings {
             operations_listen,
             database,
             redis: self.redis_url.map(RedisUrl),
+            redis_timeout: Duration::from_millis(problems.count(
+                "redis_timeout",
+                self.redis_timeout,
+                "200",
+                1..=60_000,
+            )),
             demo_payments: problems.count(
                 "demo_payments",
                 self.demo_payments,

@@ -33,11 +33,15 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_DATABASE_ACQUIRE_TIMEOUT", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub database_acquire_timeout: Option<String>,
-    /// Redis, which replicas share for persisted documents and quotas: redis://HOST:PORT [default: none, each replica
-    /// has its own]
+    /// Redis, which replicas share for persisted documents and quotas: redis://HOST:PORT or redis+unix:///FILE
+    /// [default: none, each replica has its own]
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub redis_url: Option<String>,
+    /// Milliseconds that a request waits for Redis before it goes on without [default: 200]
+    #[arg(long, env = "DERMAGA_REDIS_TIMEOUT", value_name = "MILLISECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub redis_timeout: Option<String>,
     /// How many payments the demo account has after the first start; 0 for none [default: 1000, with sign-in 0]
     #[arg(long, env = "DERMAGA_DEMO_PAYMENTS", value_name = "COUNT", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
