@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
 use crate::seed::DEMO_SEED;
+use crate::shared_store::SharedStore;
 use crate::store::Database;
 
 /// What all requests share.
@@ -73,7 +74,7 @@ impl Application {
     /// Builds the server over a database whose migrations have run.
     ///
     /// # Errors
-    /// When the demo account is missing, or the server cannot start.
+    /// When the demo account is missing, the manifest of trusted documents is bad, or the server cannot start.
     pub async fn build(config: &Config, listener: TcpListener, database: Database, clock: Clock) -> Result<Self> {
         let port = listener.local_addr().map_err(Error::internal)?.port();
         let authenticator = Authenticator::local(&database).await?;
@@ -82,15 +83,29 @@ impl Application {
             let ticker = Ticker::new(&database, caller.account, clock.clone(), DEMO_SEED).await?;
             actix_web::rt::spawn(ticker.run(rates.clone(), every));
         }
+        let metrics = Metrics::new()?;
+        let guard = Guard::new(config.limits);
+        let shared = match &config.redis {
+            Some(url) => Some(SharedStore::open(url, config.redis_timeout, &metrics).await?),
+            None => None,
+        };
+        let documents = match &config.trusted_documents {
+            Some(file) => Documents::trusted(file, &guard)
+                .map_err(|error| Error::internal(format!("trusted_documents: {}: {error}", file.display())))?,
+            None => {
+                let (count, max_bytes) = (config.persisted_documents, config.limits.bytes);
+                Documents::persisted(count, shared, max_bytes, clock.clone())
+            }
+        };
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
             timed_schema: timed_schema(config.subgraph),
-            metrics: Metrics::new()?,
+            metrics,
             clock,
             authenticator,
-            guard: Guard::new(config.limits),
-            documents: Documents::default(),
+            guard,
+            documents,
             quotas: Quotas::Unlimited,
             rates,
             transport: config.transport,

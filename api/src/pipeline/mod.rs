@@ -22,6 +22,7 @@ pub use request::GraphqlRequest;
 pub use run::Executed;
 
 use crate::app::State;
+use crate::documents::Hash;
 use crate::error::code;
 use crate::graphql::context::{Caller, Cost, RequestContext, Role};
 use crate::graphql::timing::Stages;
@@ -64,7 +65,7 @@ struct Operation {
     stages: Stages,
     cost: Cost,
     envelope: Envelope,
-    keep: Option<(String, Arc<str>)>,
+    keep: Option<(Hash, Arc<str>)>,
     public: bool,
     started: Instant,
     ended: bool,
@@ -116,11 +117,8 @@ async fn admit(
     if kind == OperationType::Mutation && caller.role < Role::Clerk {
         return Err(Refusal::document(code::FORBIDDEN, "this role may only read"));
     }
-    let budget = state
-        .quotas
-        .spend(&caller.subject, peer.address, admitted.cost)
-        .await
-        .map_err(|exceeded| Refusal::quota(&exceeded))?;
+    let budget =
+        state.quotas.spend(&caller.subject, peer.address, admitted.cost).await.map_err(|exceeded| Refusal::quota(&exceeded))?;
     let cost = Cost { requested: admitted.cost, budget };
     envelope.profile &= caller.role == Role::Admin;
     let meter = Arc::new(Meter::default());

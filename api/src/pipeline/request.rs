@@ -17,8 +17,10 @@ const MAX_VALUES: usize = 50_000;
 /// What a client asks: a document, which operation of it, and its variables.
 #[derive(Clone, Debug)]
 pub struct GraphqlRequest {
-    /// The text of the document. `None` when the extensions name it by its hash.
+    /// The text of the document. `None` when it is named by its hash or id.
     pub query: Option<String>,
+    /// The id of a document that is not sent: `documentId`, or without a text what Relay calls `id` or `doc_id`.
+    pub document_id: Option<String>,
     /// Which operation of the document.
     pub operation_name: Option<String>,
     /// The variables.
@@ -38,6 +40,12 @@ struct Parameters<'a> {
     variables: Option<&'a RawValue>,
     #[serde(borrow)]
     extensions: Option<&'a RawValue>,
+    #[serde(borrow)]
+    document_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "doc_id")]
+    doc_id: Option<&'a RawValue>,
 }
 
 impl GraphqlRequest {
@@ -89,8 +97,11 @@ impl GraphqlRequest {
             .map_err(|_| Refusal::malformed("the query string is not understood"))?
             .into_inner();
         let field = |name: &str| fields.get(name).filter(|text| !text.is_empty()).map(String::as_str);
+        let query = fields.get("query").cloned();
+        let other = || field("id").or_else(|| field("doc_id")).filter(|_| query.is_none());
         Ok(Self {
-            query: fields.get("query").cloned(),
+            document_id: field("documentId").or_else(other).map(str::to_owned),
+            query,
             operation_name: field("operationName").map(str::to_owned),
             variables: field("variables").map(|text| object("variables", text)).transpose()?.unwrap_or_default(),
             extensions: field("extensions").map(|text| object("extensions", text)).transpose()?.unwrap_or_default(),
@@ -108,8 +119,13 @@ impl GraphqlRequest {
             })
             .transpose()
         };
+        let query = string("query", parameters.query)?;
+        // Beside a text, `id` is whatever the client likes, as any member that nobody has defined.
+        let other = || [parameters.id, parameters.doc_id].into_iter().find_map(|id| string("id", id).ok().flatten());
+        let document_id = string("documentId", parameters.document_id)?;
         Ok(Self {
-            query: string("query", parameters.query)?,
+            document_id: if query.is_none() { document_id.or_else(other) } else { document_id },
+            query,
             operation_name: string("operationName", parameters.operation_name)?,
             variables: given(parameters.variables)
                 .map(|text| object("variables", &text))

@@ -1,0 +1,170 @@
+//! The documents of this replica, the least recently used forgotten first.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cached::{Cached, LruCache};
+use chrono::{DateTime, Utc};
+
+use super::Hash;
+
+/// Bytes that all documents take at the most. Whoever sends endless documents only ever pushes out others.
+pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// About what an entry takes beside its text: the hash, the links of the list, a slot of the table, the counters.
+const OVERHEAD: usize = 200;
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) text: Arc<str>,
+    /// When the shared store was last told.
+    pub(super) shared_at: DateTime<Utc>,
+}
+
+/// The documents of this replica: bounded by count and by [`MAX_BYTES`].
+pub(super) struct Memory {
+    entries: Mutex<LruCache<Hash, Entry>>,
+    /// What is in there. Changes only under the lock; the store's own evictions are told through a callback.
+    bytes: Arc<AtomicUsize>,
+    count: usize,
+}
+
+impl Memory {
+    /// Room for `count` documents, at least one.
+    pub(super) fn new(count: usize) -> Self {
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let freed = Arc::clone(&bytes);
+        // Built small: the store takes all memory for its size at once.
+        let mut entries = LruCache::builder()
+            .max_size(1)
+            .on_evict(move |_: &Hash, entry: &Entry| {
+                freed.fetch_sub(size(entry), Ordering::Relaxed);
+            })
+            .build()
+            .unwrap_or_else(|_| LruCache::new(1));
+        let count = count.max(1);
+        entries.set_max_size(count);
+        Self { entries: Mutex::new(entries), bytes, count }
+    }
+
+    /// The document with this hash, which is the most recently used now.
+    pub(super) fn get(&self, hash: &Hash) -> Option<Entry> {
+        self.lock().cache_get(hash).cloned()
+    }
+
+    /// Keeps a document.
+    pub(super) fn keep(&self, hash: Hash, text: &Arc<str>, now: DateTime<Utc>) {
+        let entry = Entry { text: Arc::clone(text), shared_at: now };
+        if size(&entry) > MAX_BYTES {
+            return;
+        }
+        let mut entries = self.lock();
+        self.bytes.fetch_add(size(&entry), Ordering::Relaxed);
+        if let Some(old) = entries.cache_set(hash, entry) {
+            self.bytes.fetch_sub(size(&old), Ordering::Relaxed);
+        }
+        // The store has no other way to give up its oldest entry.
+        while self.bytes.load(Ordering::Relaxed) > MAX_BYTES && entries.cache_size() > 1 {
+            let fewer = entries.cache_size() - 1;
+            entries.set_max_size(fewer);
+        }
+        entries.set_max_size(self.count);
+    }
+
+    /// How many documents are kept, and how many bytes they take.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> (usize, usize) {
+        let entries = self.lock();
+        (entries.cache_size(), self.bytes.load(Ordering::Relaxed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LruCache<Hash, Entry>> {
+        // Nothing in here panics half-way; and a lost document is sent again.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn size(entry: &Entry) -> usize {
+    entry.text.len() + OVERHEAD
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        f.debug_struct("Memory").field("bytes", &bytes).field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn keep(memory: &Memory, text: &str) -> Hash {
+        let hash = Hash::of(text);
+        memory.keep(hash, &text.into(), NOW);
+        hash
+    }
+
+    /// What is really kept, counted one by one.
+    fn sum(memory: &Memory) -> usize {
+        use cached::CachedIter;
+        memory.lock().iter().map(|(_, entry)| size(entry)).sum()
+    }
+
+    /// The one that nobody asked for the longest goes first.
+    #[test]
+    fn the_least_recently_used_goes_first() {
+        let memory = Memory::new(2);
+        let (one, two) = (keep(&memory, "one"), keep(&memory, "two"));
+        assert!(memory.get(&one).is_some());
+        let three = keep(&memory, "three");
+        let kept = [one, two, three].map(|hash| memory.get(&hash).map(|entry| entry.text.to_string()));
+        assert_eq!(kept, [Some("one".to_owned()), None, Some("three".to_owned())]);
+    }
+
+    /// An attacker with endless small documents fills the count and no more; one in use all the while stays.
+    #[test]
+    fn endless_documents_only_evict() {
+        let memory = Memory::new(1_000);
+        let used = keep(&memory, "{ used }");
+        for number in 0..100_000 {
+            keep(&memory, &format!("{{ field{number} }}"));
+            assert!(memory.get(&used).is_some());
+        }
+        let (count, bytes) = memory.used();
+        assert_eq!((count, bytes), (1_000, sum(&memory)));
+        assert!(bytes < 300_000, "{bytes}");
+    }
+
+    /// An attacker with the largest documents fills the bytes and no more, however many documents there may be.
+    #[test]
+    fn large_documents_are_bounded_by_their_bytes() {
+        let memory = Memory::new(1_000_000);
+        let used = keep(&memory, "{ used }");
+        let filler: Arc<str> = "x".repeat(65_000).into();
+        for number in 0..2_000_u32 {
+            // Its real hash would take most of the test's time.
+            memory.keep(Hash::of(&number.to_string()), &filler, NOW);
+            assert!(memory.get(&used).is_some());
+            assert!(memory.used().1 <= MAX_BYTES);
+        }
+        let (count, bytes) = memory.used();
+        let size_of_used = "{ used }".len() + OVERHEAD;
+        assert_eq!(bytes, sum(&memory));
+        assert_eq!(count, 1 + (MAX_BYTES - size_of_used) / 65_200, "as many as fit");
+    }
+
+    /// The same document over and over takes its room once; one that can never fit pushes nobody out.
+    #[test]
+    fn replacing_and_refusing_change_no_count() {
+        let memory = Memory::new(10);
+        for _ in 0..100 {
+            keep(&memory, "{ same }");
+        }
+        assert_eq!(memory.used(), (1, "{ same }".len() + OVERHEAD));
+        keep(&memory, &"x".repeat(MAX_BYTES));
+        assert_eq!(memory.used(), (1, "{ same }".len() + OVERHEAD));
+    }
+}
