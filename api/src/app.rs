@@ -94,8 +94,12 @@ impl Application {
                 .map_err(|error| Error::internal(format!("trusted_documents: {}: {error}", file.display())))?,
             None => {
                 let (count, max_bytes) = (config.persisted_documents, config.limits.bytes);
-                Documents::persisted(count, shared, max_bytes, clock.clone())
+                Documents::persisted(count, shared.clone(), max_bytes, clock.clone())
             }
+        };
+        let quotas = match config.quota {
+            Some(quota) => Quotas::new(quota, shared, clock.clone()),
+            None => Quotas::unlimited(),
         };
         let state = Data::new(State {
             database: database.clone(),
@@ -106,7 +110,7 @@ impl Application {
             authenticator,
             guard,
             documents,
-            quotas: Quotas::Unlimited,
+            quotas,
             rates,
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),

@@ -4,6 +4,7 @@
 //! `Utc::now` and its friends elsewhere.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -22,6 +23,13 @@ impl Clock {
     /// A clock that stands still.
     pub fn fixed(at: DateTime<Utc>) -> Self {
         Self(Arc::new(move || at))
+    }
+
+    /// A clock that shows the microseconds since 1970 that somebody else sets.
+    pub fn of(micros: Arc<AtomicI64>) -> Self {
+        Self(Arc::new(move || {
+            DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or(DateTime::UNIX_EPOCH)
+        }))
     }
 
     /// Now, in whole microseconds: what both databases keep.

@@ -118,7 +118,7 @@ async fn admit(
         return Err(Refusal::document(code::FORBIDDEN, "this role may only read"));
     }
     let budget =
-        state.quotas.spend(&caller.subject, peer.address, admitted.cost).await.map_err(|exceeded| Refusal::quota(&exceeded))?;
+        state.quotas.spend(caller, peer.address, admitted.cost).await.map_err(|exceeded| Refusal::quota(&exceeded))?;
     let cost = Cost { requested: admitted.cost, budget };
     envelope.profile &= caller.role == Role::Admin;
     let meter = Arc::new(Meter::default());

@@ -37,14 +37,21 @@ impl Refusal {
         Self { status: None, retry_after: None, error: ShownError::new(code, message.as_ref()) }
     }
 
-    /// The caller spent too much.
+    /// The caller spent too much, or wants to.
     pub fn quota(exceeded: &quota::Exceeded) -> Self {
-        let budget = exceeded.budget;
+        let (budget, retry_after) = match *exceeded {
+            quota::Exceeded::Spent { budget, retry_after } => (budget, retry_after),
+            // Not to be tried again, so it is not said to be a matter of time.
+            quota::Exceeded::Never { cost, limit } => {
+                let message = format!("the operation costs {cost}, which is more than the whole quota of {limit}");
+                return Self::document(code::TOO_COMPLEX, message);
+            }
+        };
         let message = format!("the quota of {} is spent; try again later", budget.limit);
         let error = ShownError::new(code::RATE_LIMITED, &message)
             .with("remaining", budget.remaining.into())
-            .with("retryAfterSeconds", exceeded.retry_after.as_secs().into());
-        Self { status: Some(StatusCode::TOO_MANY_REQUESTS), retry_after: Some(exceeded.retry_after), error }
+            .with("retryAfterSeconds", retry_after.as_secs().into());
+        Self { status: Some(StatusCode::TOO_MANY_REQUESTS), retry_after: Some(retry_after), error }
     }
 
     /// Nobody who may come in.
