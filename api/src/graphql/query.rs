@@ -8,6 +8,7 @@ use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
 use super::pagination::PageArguments;
 use super::scalars::{CurrencyCode, Date, HsCode};
 use super::types::commodity::{Commodity, CommodityConnection, HsLevel};
+use super::types::cost::CostInfo;
 use super::types::currency::Currency;
 use super::types::money::MoneyInput;
 use super::types::node::Node;
@@ -37,6 +38,11 @@ impl Query {
     /// Who is asking, and for which account.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         Ok(Viewer(ctx.request()?.caller.clone()))
+    }
+
+    /// What this operation costs, and what is left of the caller's quota.
+    async fn cost(&self, ctx: &Context<'_>) -> Result<CostInfo> {
+        Ok(CostInfo(ctx.request()?.cost))
     }
 
     /// What a global id names. Null when that does not exist, or belongs to another account.

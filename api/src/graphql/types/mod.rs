@@ -2,6 +2,7 @@
 
 pub mod aggregates;
 pub mod commodity;
+pub mod cost;
 pub mod currency;
 pub mod installment;
 pub mod money;
