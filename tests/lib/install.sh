@@ -45,6 +45,7 @@ install_debian_packages() {
     command -v curl >/dev/null || missing+=(curl)
     postgres_programs >/dev/null || missing+=(postgresql)
     chromium_program >/dev/null || missing+=(chromium)
+    command -v redis-server >/dev/null || missing+=(redis-server)
     if ((${#missing[@]} == 0)); then
         echo "Debian packages: all there"
         return

@@ -1,7 +1,9 @@
 //! A server for one test.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use chrono::{DateTime, Utc};
@@ -35,6 +37,7 @@ pub struct TestApp {
     pub account: AccountId,
     /// Which database it is.
     pub backend: Backend,
+    clock: Arc<AtomicI64>,
     client: reqwest::Client,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -61,6 +64,8 @@ impl TestApp {
             workers: Some("1".to_owned()),
             database_max_connections: Some("4".to_owned()),
             demo_ticker: Some("0".to_owned()),
+            // A busy machine must not look like a fault, unless a test is about faults.
+            redis_timeout: Some("20000".to_owned()),
             log: Some("error".to_owned()),
             ..Settings::default()
         };
@@ -114,6 +119,11 @@ impl TestApp {
         self.client.get(format!("{}{path}", self.address)).send().await.unwrap()
     }
 
+    /// Lets time pass for the server.
+    pub fn advance(&self, time: Duration) {
+        self.clock.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
+    }
+
     /// The HTTP client.
     pub fn client(&self) -> &reqwest::Client {
         &self.client
@@ -129,6 +139,11 @@ impl TestAppBuilder {
 
     /// Starts the server.
     pub async fn spawn(self) -> TestApp {
+        self.try_spawn().await.expect("the server starts")
+    }
+
+    /// Starts the server, or says why it does not.
+    pub async fn try_spawn(self) -> Result<TestApp, String> {
         let fresh = self.backend.fresh().await;
         let mut settings = self.settings;
         settings.database_url = Some(fresh.url.clone());
@@ -136,33 +151,43 @@ impl TestAppBuilder {
         let database = Database::open(&config.database).await.unwrap();
         let (sender, started) = mpsc::channel();
         let server_config = config.clone();
-        let thread = std::thread::spawn(move || serve(&server_config, &sender));
-        let (port, operations_port, handle) = started.recv().expect("the server starts");
+        let clock = Arc::new(AtomicI64::new(NOW.timestamp_micros()));
+        let server_clock = Clock::of(Arc::clone(&clock));
+        let thread = std::thread::spawn(move || serve(&server_config, server_clock, &sender));
+        let (port, operations_port, handle) = started.recv().expect("the server says what came of it")?;
         let reader = database.reader(std::sync::Arc::default());
         let account = dermaga_api::store::accounts::by_name(&reader, "demo").await.unwrap().unwrap();
-        TestApp {
+        Ok(TestApp {
             address: format!("http://127.0.0.1:{port}"),
             operations_port,
             database,
             database_url: fresh.url.clone(),
             account: account.id,
             backend: self.backend,
+            clock,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             handle,
             thread: Some(thread),
             _fresh: fresh,
-        }
+        })
     }
 }
 
+/// The ports and the handle of a server, or why it did not start.
+type Started = Result<(u16, Option<u16>, ServerHandle), String>;
+
 /// Runs the server on this thread until it is stopped.
-fn serve(config: &Config, started: &mpsc::Sender<(u16, Option<u16>, ServerHandle)>) {
+fn serve(config: &Config, clock: Clock, started: &mpsc::Sender<Started>) {
     actix_web::rt::System::new().block_on(async {
         let listener = Application::listen(config).unwrap();
         let database = Database::open(&config.serving_database()).await.unwrap();
-        let application = Application::build(config, listener, database, Clock::fixed(NOW)).await.unwrap();
-        started.send((application.port(), application.operations_port(), application.handle())).unwrap();
-        application.run_until_stopped().await.unwrap();
+        match Application::build(config, listener, database, clock).await {
+            Ok(application) => {
+                started.send(Ok((application.port(), application.operations_port(), application.handle()))).unwrap();
+                application.run_until_stopped().await.unwrap();
+            }
+            Err(error) => started.send(Err(error.chain())).unwrap(),
+        }
     });
 }
 

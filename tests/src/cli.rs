@@ -237,7 +237,7 @@ impl Drop for Running {
 }
 
 /// Sends a signal to a process that was started here and not waited for yet.
-fn signal(process: u32, name: &str) {
+pub(crate) fn signal(process: u32, name: &str) {
     let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap();
     assert!(status.success(), "kill -{name} failed");
 }

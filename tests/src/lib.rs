@@ -1,7 +1,7 @@
 //! The harness of the integration tests.
 //!
 //! A test gets a server of its own on a free port, over a fresh database of its own, with a clock that stands
-//! still on [`NOW`]. [`each_database!`] runs one test body on SQLite and on PostgreSQL.
+//! still on [`NOW`] until it is told otherwise. [`each_database!`] runs one test body on SQLite and on PostgreSQL.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,12 +13,14 @@ mod answer;
 mod app;
 mod cli;
 mod databases;
+mod redis;
 mod rows;
 
 pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
 pub use cli::{Cli, Ended, Running, binary, read_answer};
 pub use databases::{Backend, data_folder};
+pub use redis::RedisServer;
 pub use rows::{PaymentBuilder, insert_payments};
 
 /// Runs each test on both databases.
