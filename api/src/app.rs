@@ -74,13 +74,14 @@ impl Application {
     /// Builds the server over a database whose migrations have run.
     ///
     /// # Errors
-    /// When the demo account is missing, the manifest of trusted documents is bad, or the server cannot start.
+    /// When sign-in lacks its keys or local mode its demo account, the manifest of trusted documents is bad, or the
+    /// server cannot start.
     pub async fn build(config: &Config, listener: TcpListener, database: Database, clock: Clock) -> Result<Self> {
         let port = listener.local_addr().map_err(Error::internal)?.port();
-        let authenticator = Authenticator::local(&database).await?;
+        let authenticator = Authenticator::new(config.sign_in.as_ref(), &database, &clock).await?;
         let rates = RateFeed::new();
-        if let (Some(every), Authenticator::Local(caller)) = (config.demo_ticker, &authenticator) {
-            let ticker = Ticker::new(&database, caller.account, clock.clone(), DEMO_SEED).await?;
+        if let Some(every) = config.demo_ticker {
+            let ticker = Ticker::new(&database, clock.clone(), DEMO_SEED).await?;
             actix_web::rt::spawn(ticker.run(rates.clone(), every));
         }
         let metrics = Metrics::new()?;

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::import::{ImportError, Report, ecb, harmonized_system};
 use crate::progress::Progress;
 use crate::store::Database;
-use crate::{graphql, seed, telemetry};
+use crate::{auth, graphql, seed, telemetry};
 
 /// Dermaga serves payments, installments, commodities and currency rates over GraphQL.
 #[derive(Debug, Parser)]
@@ -164,7 +164,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         Some(Command::Demo { payments, seed: number }) => {
             let database = migrated(&config).await?;
             // The lines of the payments name commodities, and somebody has to own the payments.
-            seed::fill(&database, 0, &Clock::system(), &progress).await?;
+            seed::fill(&database, Some(0), &Clock::system(), &progress).await?;
             let report = seed::demo_data(&database, payments, number, &progress).await?;
             let text = format!("{} payments added, {} were there; {} rows", report.added, report.present, report.rows);
             say(&mut std::io::stdout(), &text);
@@ -211,7 +211,9 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
     let mut stop = Signals::new()?;
     let prepare = async {
         let database = migrated(config).await?;
-        seed::fill(&database, config.demo_payments, &clock, progress).await?;
+        // Nobody is the demo account's owner by default where everybody signs in.
+        let demo = (config.sign_in.is_none() || config.demo_payments > 0).then_some(config.demo_payments);
+        seed::fill(&database, demo, &clock, progress).await?;
         // What a first start read and wrote stays in the caches of its connections; serving needs none of it.
         database.close().await;
         let database = Database::open(&config.serving_database()).await?;
@@ -223,7 +225,14 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
         () = stop.received() => return Ok(()),
     };
     let port = application.port();
-    tracing::info!(address = %config.listen.ip(), port, "serving GraphQL in local mode: loopback only, without sign-in");
+    let address = config.listen.ip();
+    match &config.sign_in {
+        None => tracing::info!(%address, port, "serving GraphQL in local mode: loopback only, without sign-in"),
+        Some(sign_in) => {
+            let keys = auth::describe(sign_in);
+            tracing::info!(%address, port, keys, issuer = sign_in.issuer, "serving GraphQL with sign-in");
+        }
+    }
     let handle = application.handle();
     actix_web::rt::spawn(async move {
         stop.received().await;

@@ -4,7 +4,6 @@
 //! `Utc::now` and its friends elsewhere.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -25,11 +24,9 @@ impl Clock {
         Self(Arc::new(move || at))
     }
 
-    /// A clock that shows the microseconds since 1970 that somebody else sets.
-    pub fn of(micros: Arc<AtomicI64>) -> Self {
-        Self(Arc::new(move || {
-            DateTime::from_timestamp_micros(micros.load(Ordering::SeqCst)).unwrap_or(DateTime::UNIX_EPOCH)
-        }))
+    /// A clock that shows what `tell` says, so that a test can move it.
+    pub fn told_by(tell: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
     }
 
     /// Now, in whole microseconds: what both databases keep.

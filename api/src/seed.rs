@@ -19,12 +19,13 @@ const COMMODITIES: &str = include_str!("../data/commodities.csv");
 /// The seed of the demo payments that a first start makes.
 pub const DEMO_SEED: u64 = 1;
 
-/// Fills what is empty.
+/// Fills what is empty: a demo account with `demo_payments` payments too, but with `None` no demo account.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn fill(database: &Database, demo_payments: u64, clock: &Clock, progress: &Progress) -> Result<()> {
+pub async fn fill(database: &Database, demo_payments: Option<u64>, clock: &Clock, progress: &Progress) -> Result<()> {
     reference_data(database, clock, progress).await?;
+    let Some(demo_payments) = demo_payments else { return Ok(()) };
     let reader = database.reader(std::sync::Arc::default());
     let demo = accounts::by_name(&reader, demo::ACCOUNT_NAME).await?;
     if demo.is_none() && accounts::any(&reader).await? {

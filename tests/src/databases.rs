@@ -113,7 +113,7 @@ async fn fill(url: &str) {
         .await
         .unwrap();
     // Rates are there, so the whole history is not brought in.
-    dermaga_api::seed::fill(&database, 0, &clock, &progress).await.unwrap();
+    dermaga_api::seed::fill(&database, Some(0), &clock, &progress).await.unwrap();
     database.close().await;
 }
 

@@ -103,16 +103,24 @@ pub enum JwksAlgorithm {
     EdDsa,
 }
 
+impl JwksAlgorithm {
+    /// The name of the algorithm in tokens and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
 impl std::fmt::Debug for SignInKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Secret(_) => f.write_str("Secret(…)"),
-            Self::Jwks { from, algorithm, refresh } => f
-                .debug_struct("Jwks")
-                .field("from", from)
-                .field("algorithm", algorithm)
-                .field("refresh", refresh)
-                .finish(),
+            // The URL may hold a password.
+            Self::Jwks { from: _, algorithm, refresh } => {
+                f.debug_struct("Jwks").field("algorithm", algorithm).field("refresh", refresh).finish_non_exhaustive()
+            }
         }
     }
 }

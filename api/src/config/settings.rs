@@ -55,7 +55,7 @@ pub struct Settings {
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub auth_secret: Option<String>,
     /// Sign-in by RS256 or EdDSA tokens: where the public keys are, an https URL or a file [default: none]
-    #[arg(long, env = "DERMAGA_AUTH_JWKS", value_name = "URL_OR_FILE", global = true)]
+    #[arg(long, env = "DERMAGA_AUTH_JWKS", value_name = "URL_OR_FILE", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub auth_jwks: Option<String>,
     /// The algorithm that tokens must have with auth_jwks: RS256 or EdDSA [default: RS256]

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use async_graphql::Context;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::ids::AccountId;
 
@@ -27,6 +27,8 @@ pub struct Caller {
     pub time_zone: Tz,
     /// What the caller may do.
     pub role: Role,
+    /// From when on the token is refused, leeway included: a stream is to end then. `None` without sign-in.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a caller may do.

@@ -103,8 +103,8 @@ pub(super) fn refused(media: MediaType, request_id: &str, refusal: &Refusal) -> 
     if let Some(time) = refusal.retry_after {
         response.insert_header((header::RETRY_AFTER, time.as_secs().max(1)));
     }
-    if status == StatusCode::UNAUTHORIZED {
-        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    if let Some(challenge) = refusal.challenge {
+        response.insert_header((header::WWW_AUTHENTICATE, challenge));
     }
     response.body(Executed::refused(refusal).body())
 }

@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use serde_json::Value;
 
 use super::errors::ShownError;
+use crate::auth::{Reason, Unauthenticated};
 use crate::error::code;
 use crate::{guard, quota};
 
@@ -17,6 +18,8 @@ pub struct Refusal {
     pub status: Option<StatusCode>,
     /// When to come back.
     pub retry_after: Option<Duration>,
+    /// What `WWW-Authenticate` asks for.
+    pub challenge: Option<&'static str>,
     /// What the client is shown.
     pub error: ShownError,
 }
@@ -29,12 +32,17 @@ impl Refusal {
 
     /// Something that HTTP has a status for.
     pub fn http(status: StatusCode, code: &'static str, message: impl AsRef<str>) -> Self {
-        Self { status: Some(status), retry_after: None, error: ShownError::new(code, message.as_ref()) }
+        Self {
+            status: Some(status),
+            retry_after: None,
+            challenge: None,
+            error: ShownError::new(code, message.as_ref()),
+        }
     }
 
     /// The document is at fault.
     pub fn document(code: &'static str, message: impl AsRef<str>) -> Self {
-        Self { status: None, retry_after: None, error: ShownError::new(code, message.as_ref()) }
+        Self { status: None, retry_after: None, challenge: None, error: ShownError::new(code, message.as_ref()) }
     }
 
     /// The caller spent too much, or wants to.
@@ -51,12 +59,8 @@ impl Refusal {
         let error = ShownError::new(code::RATE_LIMITED, &message)
             .with("remaining", budget.remaining.into())
             .with("retryAfterSeconds", retry_after.as_secs().into());
-        Self { status: Some(StatusCode::TOO_MANY_REQUESTS), retry_after: Some(retry_after), error }
-    }
-
-    /// Nobody who may come in.
-    pub fn unauthenticated(message: &str) -> Self {
-        Self::http(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
+        let status = Some(StatusCode::TOO_MANY_REQUESTS);
+        Self { status, retry_after: Some(retry_after), challenge: None, error }
     }
 
     /// The errors as JSON.
@@ -65,9 +69,25 @@ impl Refusal {
     }
 }
 
+impl From<Unauthenticated> for Refusal {
+    fn from(unauthenticated: Unauthenticated) -> Self {
+        let message = unauthenticated.message;
+        let refused = |challenge| Self {
+            challenge: Some(challenge),
+            ..Self::http(StatusCode::UNAUTHORIZED, code::UNAUTHENTICATED, message)
+        };
+        match unauthenticated.reason {
+            // RFC 6750: a request without a token is not told of an error.
+            Reason::NoToken => refused("Bearer"),
+            Reason::BadToken => refused("Bearer error=\"invalid_token\""),
+            Reason::Unavailable => Self::http(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message),
+        }
+    }
+}
+
 impl From<guard::Refusal> for Refusal {
     fn from(refusal: guard::Refusal) -> Self {
         let error = ShownError::new(refusal.code, &refusal.message);
-        Self { status: None, retry_after: None, error: error.at(refusal.position) }
+        Self { status: None, retry_after: None, challenge: None, error: error.at(refusal.position) }
     }
 }

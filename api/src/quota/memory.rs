@@ -110,7 +110,9 @@ mod tests {
 
     fn clock() -> (Clock, Arc<AtomicI64>) {
         let micros = Arc::new(AtomicI64::new(1_793_361_600_000_000));
-        (Clock::of(Arc::clone(&micros)), micros)
+        let told = Arc::clone(&micros);
+        let tell = move || chrono::DateTime::from_timestamp_micros(told.load(Ordering::SeqCst)).unwrap();
+        (Clock::told_by(tell), micros)
     }
 
     /// Both buckets have to have enough; when one has not, the other keeps what it has.

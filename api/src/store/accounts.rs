@@ -2,7 +2,9 @@
 
 use entity::account;
 use entity::ids::AccountId;
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+};
 
 /// The account of this name.
 ///
@@ -20,6 +22,21 @@ pub async fn by_name(db: &impl ConnectionTrait, name: &str) -> Result<Option<acc
 #[allow(clippy::disallowed_methods, reason = "asks for no account's data")]
 pub async fn any(db: &impl ConnectionTrait) -> Result<bool, DbErr> {
     Ok(account::Entity::find().one(db).await?.is_some())
+}
+
+/// All accounts, by name.
+///
+/// # Errors
+/// When the database does not answer.
+#[allow(clippy::disallowed_methods, reason = "for the operator, who owns the database")]
+pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<account::Model>, DbErr> {
+    account::Entity::find().order_by_asc(account::Column::Name).all(db).await
+}
+
+/// Whether an account may have this name: 1 to 63 of `a` to `z`, `0` to `9` and `-`.
+pub fn is_name(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Opens an account.
