@@ -35,5 +35,6 @@ mod rates_history;
 mod readme;
 mod schema;
 mod shared_store;
+mod sign_in;
 mod trusted_documents;
 mod walk;

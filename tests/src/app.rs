@@ -1,9 +1,7 @@
 //! A server for one test.
 
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use chrono::{DateTime, Utc};
@@ -18,6 +16,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::databases::{Backend, FreshDatabase};
 use crate::rows::PaymentBuilder;
+use crate::sign_in::{TestClock, TokenBuilder};
 
 /// What time it is in every test: noon in London on the last day of the shipped rates, a Friday; evening in Jakarta.
 pub const NOW: DateTime<Utc> = DateTime::from_timestamp(1_793_361_600, 0).expect("2026-10-30T12:00:00Z");
@@ -37,7 +36,10 @@ pub struct TestApp {
     pub account: AccountId,
     /// Which database it is.
     pub backend: Backend,
-    clock: Arc<AtomicI64>,
+    /// What the server takes for the time; it starts on [`NOW`] and stands still until it is moved.
+    pub clock: TestClock,
+    /// What its own requests send as `Authorization`: with sign-in a token of the demo account's administrator.
+    pub(crate) authorization: Option<String>,
     client: reqwest::Client,
     handle: ServerHandle,
     thread: Option<JoinHandle<()>>,
@@ -96,14 +98,17 @@ impl TestApp {
 
     /// Posts a JSON body.
     pub async fn send(&self, body: &Value) -> Answer {
-        let response = self
-            .client
-            .post(format!("{}/graphql", self.address))
-            .header("x-dermaga-profile", "1")
-            .json(body)
-            .send()
-            .await
-            .unwrap();
+        self.send_as(self.authorization.as_deref(), body).await
+    }
+
+    /// Posts a JSON body with this `Authorization`.
+    pub(crate) async fn send_as(&self, authorization: Option<&str>, body: &Value) -> Answer {
+        let mut request =
+            self.client.post(format!("{}/graphql", self.address)).header("x-dermaga-profile", "1").json(body);
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let response = request.send().await.unwrap();
         Answer { status: response.status().as_u16(), body: response.json().await.unwrap() }
     }
 
@@ -117,11 +122,6 @@ impl TestApp {
     /// Gets a path.
     pub async fn get(&self, path: &str) -> reqwest::Response {
         self.client.get(format!("{}{path}", self.address)).send().await.unwrap()
-    }
-
-    /// Lets time pass for the server.
-    pub fn advance(&self, time: Duration) {
-        self.clock.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::SeqCst);
     }
 
     /// The HTTP client.
@@ -151,8 +151,8 @@ impl TestAppBuilder {
         let database = Database::open(&config.database).await.unwrap();
         let (sender, started) = mpsc::channel();
         let server_config = config.clone();
-        let clock = Arc::new(AtomicI64::new(NOW.timestamp_micros()));
-        let server_clock = Clock::of(Arc::clone(&clock));
+        let clock = TestClock::new();
+        let server_clock = clock.clock();
         let thread = std::thread::spawn(move || serve(&server_config, server_clock, &sender));
         let (port, operations_port, handle) = started.recv().expect("the server says what came of it")?;
         let reader = database.reader(std::sync::Arc::default());
@@ -165,6 +165,7 @@ impl TestAppBuilder {
             account: account.id,
             backend: self.backend,
             clock,
+            authorization: config.sign_in.is_some().then(|| TokenBuilder::new().bearer()),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             handle,
             thread: Some(thread),

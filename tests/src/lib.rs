@@ -15,6 +15,7 @@ mod cli;
 mod databases;
 mod redis;
 mod rows;
+mod sign_in;
 
 pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
@@ -22,6 +23,7 @@ pub use cli::{Cli, Ended, Running, binary, read_answer};
 pub use databases::{Backend, data_folder};
 pub use redis::RedisServer;
 pub use rows::{PaymentBuilder, insert_payments};
+pub use sign_in::{AUDIENCE, ISSUER, SECRET, Session, SigningKey, TestClock, TokenBuilder};
 
 /// Runs each test on both databases.
 ///
