@@ -3,6 +3,8 @@
 //! What a command found out goes to standard output, everything else to standard error. The exit status is 0
 //! for success, 1 for a failure and 2 for a command line or configuration that makes no sense.
 
+mod accounts;
+
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
@@ -51,6 +53,11 @@ enum Command {
     /// Bring published data in; importing a file again changes nothing
     #[command(subcommand)]
     Import(Import),
+    /// Open and list the accounts of a server with sign-in
+    #[command(subcommand)]
+    Account(accounts::Account),
+    /// Make an HS256 token with the configured secret, to try sign-in out
+    Token(accounts::Token),
     /// Write the schema in the schema definition language to standard output
     Schema {
         /// Write it as the subgraph that an Apollo Federation gateway composes
@@ -179,6 +186,8 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             say(&mut std::io::stdout(), &report.to_string());
             Ok(())
         }
+        Some(Command::Account(account)) => account.run(&config).await,
+        Some(Command::Token(token)) => token.mint(&config),
         Some(Command::Schema { .. } | Command::Health { .. }) => Ok(()),
     }
 }

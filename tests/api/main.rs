@@ -6,6 +6,7 @@
 mod bad_documents;
 mod bad_input;
 mod cli;
+mod cli_accounts;
 mod cli_imports;
 mod cli_serve;
 mod commodities;

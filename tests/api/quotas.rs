@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use chrono::DateTime;
 use dermaga_api::clock::Clock;
 use dermaga_api::config::{Quota, RedisUrl};
 use dermaga_api::graphql::context::{Caller, Role};
