@@ -37,5 +37,6 @@ mod readme;
 mod schema;
 mod shared_store;
 mod sign_in;
+mod tenancy;
 mod trusted_documents;
 mod walk;

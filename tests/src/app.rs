@@ -166,7 +166,9 @@ impl TestAppBuilder {
             backend: self.backend,
             clock,
             authorization: config.sign_in.is_some().then(|| TokenBuilder::new().bearer()),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            // A connection of its own for each request: one that is kept may be closed by the server just when the
+            // next request goes out, after whatever a test did in between.
+            client: reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap(),
             handle,
             thread: Some(thread),
             _fresh: fresh,

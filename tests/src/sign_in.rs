@@ -220,6 +220,12 @@ impl Session<'_> {
         self.app.send_as(Some(&self.authorization), body).await
     }
 
+    /// Posts a JSON body and returns the whole answer, headers included.
+    pub async fn post(&self, body: &Value) -> reqwest::Response {
+        let request = self.app.client().post(format!("{}/graphql", self.app.address)).json(body);
+        request.header("authorization", &self.authorization).send().await.unwrap()
+    }
+
     /// What it sends as `Authorization`.
     pub fn authorization(&self) -> &str {
         &self.authorization

@@ -1,0 +1,464 @@
+//! Tenancy, over the whole schema: nothing of another account is in any answer, and nothing that names something of
+//! it is answered otherwise than what names nothing.
+//!
+//! The schema says where a client can name something: every argument that is, or holds, an `ID` or a text. Each such
+//! place, a door, needs a recipe here that says how to knock; without one the test fails. So a field that is added
+//! cannot be forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dermaga_api::demo::{self, Generator};
+use dermaga_tests::{Backend, Session, TestApp, each_database};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+const TYPE: &str = "name kind ofType { name kind ofType { name kind ofType { name kind } } }";
+
+/// The seed of the other account's payments; it stands in their references, `INV/2025/9/000001`.
+const OTHER_SEED: u64 = 9;
+
+/// What can be named by a text of its own kind: nothing of an account.
+const HARMLESS_SCALARS: [&str; 8] =
+    ["Boolean", "CurrencyCode", "Date", "DateTime", "Decimal", "Float", "HsCode", "Int"];
+
+/// How to knock at a door.
+#[derive(Clone, Copy)]
+enum Recipe {
+    /// It takes ids. `ARGS` stands for the argument.
+    Id(&'static str),
+    /// It takes references.
+    Reference(&'static str),
+    /// It takes a cursor of this list. `PARENT` stands for the id of what the list is below.
+    Cursor(List, &'static str),
+    /// Whatever it is given, it is only about what belongs to nobody, or about how something is written.
+    Public,
+}
+
+/// Lists that give out cursors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum List {
+    Payments,
+    Installments,
+    Receipts,
+    Allocations,
+}
+
+/// What is sent in the place of `PAYMENT`.
+const PAYMENT: &str = "id reference amount { amount } status receipts { nodes { id } } installments { nodes { id } }
+    lines { id description } plan { revision }";
+
+/// What is sent in the place of `PAGE`. No cursors: in them is a fingerprint of the filter, and so of what was sent.
+const PAGE: &str = "totalCount nodes { id reference } pageInfo { hasNextPage hasPreviousPage }
+    aggregates { count byStatus { status count } byCurrency { amount { amount currency } } }";
+
+/// The recipe for an argument of a field. In `path` a `[]` stands behind what is a list.
+fn recipe(field: &str, path: &str) -> Option<Recipe> {
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let payments = "{ payments(ARGS) { PAGE } }";
+    Some(match field {
+        "Query.node" => Recipe::Id("{ node(ARGS) { __typename id } }"),
+        "Query.nodes" => Recipe::Id("{ nodes(ARGS) { __typename id } }"),
+        "Query.payment" if path == "id" => Recipe::Id("{ payment(ARGS) { PAYMENT } }"),
+        "Query.payment" if path == "reference" => Recipe::Reference("{ payment(ARGS) { PAYMENT } }"),
+        "Query.payments" if path.ends_with("id.eq") || path.ends_with("id.in[]") => Recipe::Id(payments),
+        "Query.payments" if path.contains("reference.") => Recipe::Reference(payments),
+        "Query.payments" if path == "after" || path == "before" => Recipe::Cursor(List::Payments, payments),
+        "Payment.installments" if path == "after" => Recipe::Cursor(
+            List::Installments,
+            "{ node(id: \"PARENT\") { ... on Payment { installments(ARGS) { nodes { id } totalCount } } } }",
+        ),
+        "Payment.receipts" if path == "after" => Recipe::Cursor(
+            List::Receipts,
+            "{ node(id: \"PARENT\") { ... on Payment { receipts(ARGS) { nodes { id } } } } }",
+        ),
+        "Installment.allocations" if path == "after" => Recipe::Cursor(
+            List::Allocations,
+            "{ node(id: \"PARENT\") { ... on Installment { allocations(ARGS) { nodes { receipt { id } } } } } }",
+        ),
+        "Commodity.children" | "Query.commodities" if matches!(last, "after" | "search") => Recipe::Public,
+        "Commodity.description" | "Currency.name" | "Money.formatted" if last == "locale" => Recipe::Public,
+        _ => return None,
+    })
+}
+
+each_database! {
+    /// What another account has, and what nobody has, are answered alike, at every door of the schema.
+    async fn what_others_have_is_what_nobody_has(backend: Backend) {
+        let (app, theirs) = two_accounts(backend).await;
+        let schema = Schema::of(&app).await;
+        schema.check_ids();
+        let doors = schema.doors();
+        let untaught: Vec<_> = doors.iter().filter(|(field, path)| recipe(field, path).is_none()).collect();
+        assert!(untaught.is_empty(), "teach this test about {untaught:#?}");
+        let (ours, other) = (app.session("demo", "CLERK"), app.session("other", "CLERK"));
+        let own = Belongings::of(&ours).await;
+        // What was asked, and what the answer was.
+        let mut asked = BTreeMap::new();
+        for (field, path) in &doors {
+            let knocks = match recipe(field, path).unwrap() {
+                Recipe::Public => continue,
+                Recipe::Id(document) => theirs.ids.iter().map(|id| Knock::new(document, path, id, &unknown(id))).collect(),
+                Recipe::Reference(document) => {
+                    let unknown = "INV/2025/Z/999999";
+                    theirs.references.iter().map(|known| Knock::new(document, path, known, unknown)).collect()
+                }
+                Recipe::Cursor(list, document) => Knock::cursors(document, path, &own.cursors[&list], &theirs.cursors[&list]),
+            };
+            let mut found = false;
+            for knock in knocks {
+                let (answer, nothing) = (raw(&ours, &knock.known).await, raw(&ours, &knock.unknown).await);
+                let blind = |answer: &str, value: &str| answer.replace(value, "…");
+                let expected = blind(&nothing, &knock.unknown_value);
+                assert_eq!(blind(&answer, &knock.value), expected, "{field}({path}:) {}", knock.known);
+                let (owner, nothing) = (raw(&other, &knock.owner).await, raw(&other, &knock.unknown).await);
+                found |= !owner.contains("\"errors\"")
+                    && blind(&owner, &knock.value) != blind(&nothing, &knock.unknown_value);
+                asked.insert(knock.known, answer);
+            }
+            assert!(found, "the recipe for {field}({path}:) finds nothing for its owner either");
+        }
+        for document in schema.everything() {
+            let answer = raw(&ours, &document).await;
+            assert!(answer.starts_with("200 ") && !answer.contains("\"errors\""), "{document}: {answer}");
+            theirs.are_not_in(&answer);
+            asked.insert(document, answer);
+        }
+        // The last word: nothing changes in any of the answers when the other account's rows are gone.
+        forget_the_other(&app).await;
+        assert!(raw(&other, "{ payments { totalCount } }").await.contains(":0"));
+        for (document, answer) in &asked {
+            theirs.are_not_in(&answer_only(document, answer));
+            assert_eq!(&raw(&ours, document).await, answer, "{document}");
+        }
+        assert!(asked.len() > 100, "only {} documents were sent", asked.len());
+    }
+
+    /// Ids of many owners in one list: only one's own are found, in their places, and the others cost nothing else.
+    async fn ids_of_many_owners_do_not_mix(backend: Backend) {
+        let (app, theirs) = two_accounts(backend).await;
+        let ours = Belongings::of(&app.session("demo", "CLERK")).await;
+        let session = app.session("demo", "CLERK");
+        let query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+        let nodes = |ids: &[String]| ids.iter().filter(|id| ["pay", "ins", "rec"].contains(&&id[..3])).cloned().collect::<Vec<_>>();
+        let (own, foreign) = (nodes(&ours.ids), nodes(&theirs.ids));
+        assert!(own.len() > 5 && foreign.len() > 5);
+        let mixed: Vec<String> = own.iter().zip(&foreign).flat_map(|(own, foreign)| [own.clone(), foreign.clone()])
+            .chain(["com_030111".to_owned()]).collect();
+        let answer = session.graphql_with(query, json!({ "ids": mixed })).await;
+        for (id, node) in mixed.iter().zip(answer.at("/nodes").as_array().unwrap()) {
+            let expected = if foreign.contains(id) { Value::Null } else { json!({ "id": id }) };
+            assert_eq!(node, &expected, "{id}");
+        }
+        let query = "query ($ids: [ID!]!) { payments(first: 100, where: {id: {in: $ids}}) { nodes { id } } }";
+        let payments = |ids: &[String]| ids.iter().filter(|id| id.starts_with("pay_")).cloned().collect::<BTreeSet<_>>();
+        let ids: Vec<_> = payments(&own).union(&payments(&foreign)).cloned().collect();
+        let answer = session.graphql_with(query, json!({ "ids": ids })).await;
+        let found = answer.at("/payments/nodes").as_array().unwrap();
+        let found: BTreeSet<_> = found.iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(found, payments(&own));
+    }
+}
+
+/// Two accounts with payments from different seeds, and what the other one's are called.
+async fn two_accounts(backend: Backend) -> (TestApp, Belongings) {
+    let wide = |settings: &mut dermaga_api::config::Settings| {
+        settings.introspection = Some("true".to_owned());
+        for (setting, value) in [
+            (&mut settings.max_cost, "1000000000"),
+            (&mut settings.max_fields, "100000"),
+            (&mut settings.max_tokens, "100000"),
+            (&mut settings.max_depth, "30"),
+            (&mut settings.max_nesting, "100"),
+        ] {
+            *setting = Some(value.to_owned());
+        }
+    };
+    let app = TestApp::builder(backend).signed_in().settings(wide).spawn().await.with_demo_payments(30).await;
+    let account = app.other_account("other").await;
+    demo::load(&app.database, &Generator::new(OTHER_SEED, account), 30, &mut |_| {}).await.unwrap();
+    let theirs = Belongings::of(&app.session("other", "CLERK")).await;
+    assert!(theirs.references.iter().all(|reference| reference.contains("/9/")), "{:?}", theirs.references);
+    (app, theirs)
+}
+
+/// Takes the other account's rows away.
+async fn forget_the_other(app: &TestApp) {
+    for table in ["allocation", "receipt", "installment", "installment_plan", "payment_line", "payment"] {
+        let sql = format!("DELETE FROM {table} WHERE account_id <> (SELECT id FROM account WHERE name = 'demo')");
+        app.database.write(async |transaction| transaction.execute_unprepared(&sql).await).await.unwrap();
+    }
+}
+
+/// What names something of an account: a few of each kind to knock with, and all ids.
+struct Belongings {
+    ids: Vec<String>,
+    references: Vec<String>,
+    cursors: BTreeMap<List, Vec<Cursor>>,
+    all_ids: Vec<String>,
+}
+
+/// A cursor, and the id of what its list is a list of; of nothing for a list at the root.
+#[derive(Clone)]
+struct Cursor {
+    of: String,
+    text: String,
+}
+
+impl Belongings {
+    async fn of(session: &Session<'_>) -> Self {
+        let query = "{ payments(first: 100) { edges { cursor node {
+            id reference lines { id }
+            installments { pageInfo { startCursor } nodes {
+                id allocations { pageInfo { startCursor } nodes { receipt { id } } }
+            } }
+            receipts { pageInfo { startCursor } nodes { id } }
+        } } } }";
+        let answer = session.graphql(query).await;
+        let mut cursors: BTreeMap<List, Vec<Cursor>> = BTreeMap::new();
+        let (mut kinds, mut references) = ([vec![], vec![], vec![], vec![]], Vec::new());
+        let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
+        for edge in items(answer.at("/payments/edges")) {
+            let payment = &edge["node"];
+            let mut note = |list, of: &str, cursor: &Value| {
+                if let Some(text) = cursor.as_str() {
+                    cursors.entry(list).or_default().push(Cursor { of: of.to_owned(), text: text.to_owned() });
+                }
+            };
+            note(List::Payments, "", &edge["cursor"]);
+            for (list, name) in [(List::Installments, "installments"), (List::Receipts, "receipts")] {
+                note(list, &id(payment), &payment[name]["pageInfo"]["startCursor"]);
+            }
+            for installment in items(&payment["installments"]["nodes"]) {
+                let cursor = &installment["allocations"]["pageInfo"]["startCursor"];
+                note(List::Allocations, &id(installment), cursor);
+            }
+            kinds[0].push(id(payment));
+            kinds[1].extend(items(&payment["installments"]["nodes"]).iter().map(id));
+            kinds[2].extend(items(&payment["receipts"]["nodes"]).iter().map(id));
+            kinds[3].extend(items(&payment["lines"]).iter().map(id));
+            references.push(payment["reference"].as_str().unwrap().to_owned());
+        }
+        let ids = kinds.iter().flat_map(|ids| two_of(ids)).collect();
+        let cursors = cursors.into_iter().map(|(list, all)| (list, two_of(&all))).collect();
+        Self { ids, references: two_of(&references), cursors, all_ids: kinds.concat() }
+    }
+
+    #[track_caller]
+    fn are_not_in(&self, answer: &str) {
+        for id in &self.all_ids {
+            assert!(!answer.contains(id), "{id} in {answer}");
+        }
+        assert!(!answer.contains(&format!("/{OTHER_SEED}/0")), "{answer}");
+    }
+}
+
+/// The first and the middle one.
+fn two_of<T: Clone>(all: &[T]) -> Vec<T> {
+    assert!(all.len() > 1);
+    vec![all[0].clone(), all[all.len() / 2].clone()]
+}
+
+/// What is sent to a door.
+struct Knock {
+    /// Names something of the other account.
+    known: String,
+    /// Names nothing.
+    unknown: String,
+    /// Is sent by the other account, which must find something.
+    owner: String,
+    value: String,
+    unknown_value: String,
+}
+
+impl Knock {
+    fn new(document: &str, path: &str, value: &str, unknown: &str) -> Self {
+        let known = fill(document, path, value);
+        Self {
+            owner: known.clone(),
+            known,
+            unknown: fill(document, path, unknown),
+            value: value.to_owned(),
+            unknown_value: unknown.to_owned(),
+        }
+    }
+
+    /// Their cursors, compared with our own of another list of the same kind. The root's lists are all alike: there
+    /// only the last word tells, since any cursor is a place among one's own rows.
+    fn cursors(document: &str, path: &str, ours: &[Cursor], theirs: &[Cursor]) -> Vec<Self> {
+        let send = |parent: &Cursor, cursor: &Cursor| fill(&document.replace("PARENT", &parent.of), path, &cursor.text);
+        let nested = document.contains("PARENT");
+        let knocks = theirs.iter().map(|their| {
+            let another = if nested { &ours[1] } else { their };
+            Self {
+                known: send(&ours[0], their),
+                // As the other account this is a list that it does not have, or the list without a cursor.
+                unknown: if nested { send(&ours[0], another) } else { send(&ours[0], their) },
+                owner: if nested { send(their, their) } else { fill(document, "first", "").replace("\"\"", "5") },
+                value: their.text.clone(),
+                unknown_value: another.text.clone(),
+            }
+        });
+        knocks.collect()
+    }
+}
+
+/// The document with the text at its place: `where.id.in[]` becomes `where: {id: {in: ["…"]}}`.
+fn fill(document: &str, path: &str, value: &str) -> String {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let mut literal = json!(value).to_string();
+    for name in rest.into_iter().flat_map(|rest| rest.rsplit('.')) {
+        literal = format!("{{{}: {}}}", name.trim_end_matches("[]"), listed(name, &literal));
+    }
+    let argument = format!("{}: {}", first.trim_end_matches("[]"), listed(first, &literal));
+    document.replace("PAYMENT", PAYMENT).replace("PAGE", PAGE).replace("ARGS", &argument)
+}
+
+fn listed(name: &str, literal: &str) -> String {
+    if name.ends_with("[]") { format!("[{literal}]") } else { literal.to_owned() }
+}
+
+/// An id of the same kind that nobody has.
+fn unknown(id: &str) -> String {
+    let (kind, _) = id.split_once('_').unwrap_or(("", ""));
+    format!("{kind}_{}", Uuid::now_v7().simple())
+}
+
+/// Status, media type and body, to the byte.
+async fn raw(session: &Session<'_>, document: &str) -> String {
+    let response = session.post(&json!({ "query": document })).await;
+    let status = response.status().as_u16();
+    let media = response.headers()["content-type"].to_str().unwrap().to_owned();
+    format!("{status} {media} {}", response.text().await.unwrap())
+}
+
+/// The answer without what was sent, which an error may repeat.
+fn answer_only(document: &str, answer: &str) -> String {
+    document.split('"').skip(1).step_by(2).fold(answer.to_owned(), |answer, sent| answer.replace(sent, "…"))
+}
+
+/// The schema, as it describes itself.
+struct Schema {
+    types: BTreeMap<String, Value>,
+}
+
+impl Schema {
+    async fn of(app: &TestApp) -> Self {
+        let argument = format!("name defaultValue type {{ {TYPE} }}");
+        let query = format!(
+            "{{ __schema {{ types {{
+                name kind
+                fields(includeDeprecated: true) {{ name type {{ {TYPE} }} args {{ {argument} }} }}
+                inputFields {{ {argument} }}
+            }} }} }}"
+        );
+        let answer = app.session("demo", "CLERK").graphql(&query).await;
+        let types = items(answer.at("/__schema/types")).iter();
+        let types = types.map(|kind| (name(kind).to_owned(), kind.clone())).filter(|(name, _)| !name.starts_with("__"));
+        Self { types: types.collect() }
+    }
+
+    /// Every type with an id must be one whose ids are tried.
+    fn check_ids(&self) {
+        let with_id = self.types.iter().filter(|(_, kind)| {
+            items(&kind["fields"]).iter().any(|field| innermost(&field["type"]) == "ID" && kind["kind"] == "OBJECT")
+        });
+        let with_id: Vec<_> = with_id.map(|(name, _)| name.as_str()).collect();
+        let known = ["Commodity", "Installment", "Payment", "PaymentLine", "Receipt"];
+        assert_eq!(with_id, known, "teach `Belongings` where to find an id of each of these");
+    }
+
+    /// Every argument, or part of one, with which a client can name something: the field, and the way to the text.
+    fn doors(&self) -> Vec<(String, String)> {
+        let mut doors = Vec::new();
+        for (kind, definition) in &self.types {
+            for field in items(&definition["fields"]) {
+                let mut paths = Vec::new();
+                for argument in items(&field["args"]) {
+                    self.leaves(argument, "", &mut Vec::new(), &mut paths);
+                }
+                doors.extend(paths.into_iter().map(|path| (format!("{kind}.{}", name(field)), path)));
+            }
+        }
+        doors
+    }
+
+    /// Adds the ways to all texts in an input. One that holds itself is entered twice.
+    fn leaves<'a>(&'a self, input: &'a Value, before: &str, on_the_way: &mut Vec<&'a str>, paths: &mut Vec<String>) {
+        let path = format!("{before}{}{}", name(input), if is_list(&input["type"]) { "[]" } else { "" });
+        let kind = innermost(&input["type"]);
+        let definition = &self.types[kind];
+        match definition["kind"].as_str() {
+            Some("ENUM") => {}
+            Some("SCALAR") if HARMLESS_SCALARS.contains(&kind) => {}
+            Some("INPUT_OBJECT") => {
+                if on_the_way.iter().filter(|above| **above == kind).count() < 2 {
+                    on_the_way.push(kind);
+                    for member in items(&definition["inputFields"]) {
+                        self.leaves(member, &format!("{path}."), on_the_way, paths);
+                    }
+                    on_the_way.pop();
+                }
+            }
+            _ => paths.push(path),
+        }
+    }
+
+    /// For each field of the root that needs no argument, a document with all that can be reached from it.
+    fn everything(&self) -> Vec<String> {
+        let fields = items(&self.types["Query"]["fields"]).iter().filter(|field| needs_nothing(field));
+        let documents = fields.map(|field| format!("{{ {} }}", self.select(field, &mut vec!["Query"])));
+        let documents: Vec<_> = documents.collect();
+        assert!(
+            documents.iter().any(|document| document.contains("allocations { __typename nodes { __typename receipt")),
+            "{documents:#?}"
+        );
+        documents
+    }
+
+    /// A field with all that is below it; no type twice on a way, and no field that needs an argument.
+    fn select<'a>(&'a self, field: &'a Value, on_the_way: &mut Vec<&'a str>) -> String {
+        let kind = innermost(&field["type"]);
+        let definition = &self.types[kind];
+        match definition["kind"].as_str() {
+            Some("OBJECT") => {
+                let again = on_the_way.contains(&kind);
+                on_the_way.push(kind);
+                let members = items(&definition["fields"]).iter().filter(|member| needs_nothing(member));
+                let members = members.filter(|member| !again || self.is_leaf(member));
+                let members: Vec<_> = members.map(|member| self.select(member, on_the_way)).collect();
+                on_the_way.pop();
+                format!("{} {{ __typename {} }}", name(field), members.join(" "))
+            }
+            Some("INTERFACE" | "UNION") => format!("{} {{ __typename }}", name(field)),
+            _ => name(field).to_owned(),
+        }
+    }
+
+    fn is_leaf(&self, field: &Value) -> bool {
+        matches!(self.types[innermost(&field["type"])]["kind"].as_str(), Some("SCALAR" | "ENUM"))
+    }
+}
+
+fn needs_nothing(field: &Value) -> bool {
+    let needed = |argument: &Value| argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null();
+    // It takes one of two.
+    !items(&field["args"]).iter().any(needed) && !(name(field) == "payment" && !items(&field["args"]).is_empty())
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn name(of: &Value) -> &str {
+    of["name"].as_str().unwrap()
+}
+
+/// The name of a type without its lists and exclamation marks.
+fn innermost(of: &Value) -> &str {
+    of["name"].as_str().unwrap_or_else(|| innermost(&of["ofType"]))
+}
+
+fn is_list(of: &Value) -> bool {
+    of["kind"] == "LIST" || of["ofType"].is_object() && is_list(&of["ofType"])
+}
