@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::types::commodity::Commodity;
 use super::types::installment::Installment;
 use super::types::payment::Payment;
+use super::types::receipt::{Allocation, Receipt};
 use crate::error::{Error, Result, code};
 use crate::store::keys;
 use crate::store::page::{KeyValue, Page, PageRequest, Position};
@@ -40,6 +41,8 @@ pub struct PageInfo {
 #[graphql(concrete(name = "PaymentEdge", params(Payment)))]
 #[graphql(concrete(name = "InstallmentEdge", params(Installment)))]
 #[graphql(concrete(name = "CommodityChildEdge", params(Commodity)))]
+#[graphql(concrete(name = "ReceiptEdge", params(Receipt)))]
+#[graphql(concrete(name = "AllocationEdge", params(Allocation)))]
 pub struct Edge<T: OutputType> {
     /// The position of the row; valid in the list that it came from.
     pub cursor: String,

@@ -13,7 +13,7 @@ use crate::domain::currency::Currency;
 use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
-use crate::graphql::pagination::{KeyKind, List, PageArguments, PageInfo};
+use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
 use crate::graphql::scalars::DateTime;
 use crate::loaders::installments::InstallmentKey;
 use crate::loaders::payments::PaymentKey;
@@ -91,16 +91,21 @@ impl Receipt {
 /// A page of the receipts of a payment, as they arrived.
 #[derive(Clone, Debug)]
 pub struct ReceiptConnection {
-    nodes: Vec<Receipt>,
+    edges: Vec<Edge<Receipt>>,
     info: PageInfo,
 }
 
 /// A page of the receipts of a payment, as they arrived.
 #[Object]
 impl ReceiptConnection {
+    /// The receipts with their cursors.
+    async fn edges(&self) -> &[Edge<Receipt>] {
+        &self.edges
+    }
+
     /// The receipts.
-    async fn nodes(&self) -> &[Receipt] {
-        &self.nodes
+    async fn nodes(&self) -> Vec<Receipt> {
+        self.edges.iter().map(|edge| edge.node.clone()).collect()
     }
 
     /// Where the page stands.
@@ -121,11 +126,9 @@ impl ReceiptConnection {
         let request = list.request(&arguments, max, max)?;
         let page = ctx.load(PaymentReceiptsKey { payment, request }).await?;
         let position = |row: &Arc<receipt::Model>| vec![KeyValue::Time(row.received_at), KeyValue::Uuid(row.id.0)];
-        let cursors: Vec<_> = page.rows.iter().map(|row| list.cursor(&position(row))).collect();
-        Ok(Self {
-            nodes: page.rows.iter().map(|row| Receipt::new(Arc::clone(row))).collect::<Result<_>>()?,
-            info: PageInfo::new(&page, cursors.iter().map(String::as_str)),
-        })
+        let edges = list.edges(&page, position, |row| Receipt::new(Arc::clone(row)))?;
+        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
+        Ok(Self { edges, info })
     }
 }
 
@@ -166,16 +169,21 @@ impl Allocation {
 /// A page of the allocations on an installment, as they were made.
 #[derive(Clone, Debug)]
 pub struct AllocationConnection {
-    nodes: Vec<Allocation>,
+    edges: Vec<Edge<Allocation>>,
     info: PageInfo,
 }
 
 /// A page of the allocations on an installment, as they were made.
 #[Object]
 impl AllocationConnection {
+    /// The allocations with their cursors.
+    async fn edges(&self) -> &[Edge<Allocation>] {
+        &self.edges
+    }
+
     /// The allocations.
-    async fn nodes(&self) -> &[Allocation] {
-        &self.nodes
+    async fn nodes(&self) -> Vec<Allocation> {
+        self.edges.iter().map(|edge| edge.node.clone()).collect()
     }
 
     /// Where the page stands.
@@ -200,10 +208,8 @@ impl AllocationConnection {
         let arguments = PageArguments { first: Some(first), after, ..PageArguments::default() };
         let request = list.request(&arguments, max, max)?;
         let page = ctx.load(InstallmentAllocationsKey { installment, request }).await?;
-        let cursors: Vec<_> = page.rows.iter().map(|row| list.cursor(&[KeyValue::Uuid(row.id.0)])).collect();
-        Ok(Self {
-            nodes: page.rows.iter().map(|row| Allocation::new(Arc::clone(row))).collect::<Result<_>>()?,
-            info: PageInfo::new(&page, cursors.iter().map(String::as_str)),
-        })
+        let edges = list.edges(&page, |row| vec![KeyValue::Uuid(row.id.0)], |row| Allocation::new(Arc::clone(row)))?;
+        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
+        Ok(Self { edges, info })
     }
 }
