@@ -74,6 +74,17 @@ each_database! {
         }
     }
 
+    /// A field that may be null is null when it fails, so that one mistake does not cost the rest of the answer.
+    async fn a_failed_field_leaves_the_others(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let query = "{ viewer { subject } node(id: \"x\") { id } payment { id } commodity(code: \"98\") { id } }";
+        let answer = app.graphql(query).await;
+        assert_eq!(answer.body["data"], json!({ "viewer": { "subject": "local" }, "node": null, "payment": null, "commodity": null }));
+        let mut codes = answer.codes();
+        codes.sort_unstable();
+        assert_eq!(codes, ["BAD_USER_INPUT", "INVALID_ID"]);
+    }
+
     /// Another account's id must look like one that nobody has, or ids could be tried out.
     async fn another_accounts_id_is_like_an_unknown_one(backend: Backend) {
         let app = TestApp::spawn(backend).await;

@@ -1,7 +1,9 @@
 //! The public schema: what can be asked, and nothing of how it is found.
 //!
 //! Each type has two blocks: the `#[Object]` one is the schema and reads like it; the plain one below makes
-//! the type from rows. A resolver loads through [`crate::loaders`] and never through the store.
+//! the type from rows. A resolver loads through [`crate::loaders`] and never through the store. One whose field may be
+//! null returns `Option<Result<_>>`, so that the field is null when it fails; with `Result<Option<_>>` all of the
+//! object around it would be.
 
 pub mod context;
 pub mod id;

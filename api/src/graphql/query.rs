@@ -17,7 +17,6 @@ use super::types::rate::{Conversion, MissingRatePolicy, RatePurpose, RateResult}
 use super::types::viewer::Viewer;
 use crate::domain;
 use crate::error::{Error, Result, code};
-use crate::loaders::payments::{PaymentKey, PaymentReferenceKey};
 use crate::loaders::rates::{MissingPolicy, RateKey};
 use crate::store::commodities::{CommodityFilter, Search};
 use crate::store::payments;
@@ -46,8 +45,8 @@ impl Query {
     }
 
     /// What a global id names. Null when that does not exist, or belongs to another account.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> Result<Option<Node>> {
-        Node::fetch(ctx, GlobalId::parse(&id)?).await
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "The global id.")] id: ID) -> Option<Result<Node>> {
+        Node::named(ctx, &id).await.transpose()
     }
 
     /// What some global ids name, in their order, null where a thing does not exist.
@@ -71,13 +70,8 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "The global id. Give this or the reference.")] id: Option<ID>,
         #[graphql(desc = "The account's own reference. Give this or the id.")] reference: Option<String>,
-    ) -> Result<Option<Payment>> {
-        let row = match (id, reference) {
-            (Some(id), None) => ctx.load(PaymentKey(GlobalId::payment(&id)?)).await?,
-            (None, Some(reference)) => ctx.load(PaymentReferenceKey(reference)).await?,
-            _ => return Err(Error::caller(code::BAD_USER_INPUT, "give either id or reference")),
-        };
-        row.map(Payment::new).transpose()
+    ) -> Option<Result<Payment>> {
+        Payment::named(ctx, id, reference).await.transpose()
     }
 
     /// The payments of the account: the newest first, unless another order is asked for.
@@ -160,8 +154,11 @@ impl Query {
         #[graphql(desc = "The currency wanted.")] to: CurrencyCode,
         #[graphql(desc = "The day of the rate. Null: the account's current day.")] date: Option<Date>,
         #[graphql(default_with = "RatePurpose::Reference", desc = "What the conversion is for.")] purpose: RatePurpose,
-    ) -> Result<Option<Conversion>> {
-        Conversion::load(ctx, amount.money()?, to.0, date, purpose).await
+    ) -> Option<Result<Conversion>> {
+        match amount.money() {
+            Ok(amount) => Conversion::load(ctx, amount, to.0, date, purpose).await.transpose(),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// A commodity by its code. Null when there is none.
@@ -169,8 +166,8 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The code, with or without dots.")] code: HsCode,
-    ) -> Result<Option<Commodity>> {
-        Commodity::with_code(ctx, code.0.as_str().to_owned()).await
+    ) -> Option<Result<Commodity>> {
+        Commodity::with_code(ctx, code.0.as_str().to_owned()).await.transpose()
     }
 
     /// Commodities: all, those below one, those of a level, or those that a search finds.

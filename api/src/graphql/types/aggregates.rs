@@ -56,7 +56,18 @@ impl PaymentAggregates {
         ctx: &Context<'_>,
         #[graphql(desc = "The currency wanted.")] into: CurrencyCode,
         #[graphql(desc = "The day of the rates. Null: the account's current day.")] on: Option<Date>,
-    ) -> Result<Option<Money>> {
+    ) -> Option<Result<Money>> {
+        self.fetch_converted(ctx, into.0, on).await.transpose()
+    }
+}
+
+impl PaymentAggregates {
+    /// Over the payments that fit `filter`.
+    pub fn new(filter: Arc<PaymentFilter>) -> Self {
+        Self { filter }
+    }
+
+    async fn fetch_converted(&self, ctx: &Context<'_>, into: Currency, on: Option<Date>) -> Result<Option<Money>> {
         let on = match on {
             Some(day) => day.0,
             None => ctx.request()?.today(),
@@ -65,7 +76,7 @@ impl PaymentAggregates {
         let keys = amounts.keys().map(|currency| RateKey {
             purpose: entity::currency_rate::Purpose::Reference,
             base: *currency,
-            quote: into.0,
+            quote: into,
             on,
             missing: MissingPolicy::Previous,
         });
@@ -75,16 +86,9 @@ impl PaymentAggregates {
             let RateAnswer::Found(found) = answer else { return Ok(None) };
             parts.push((domain::money::Money::new(sums.amount, *currency), found.quotation.rate.clone()));
         }
-        let sum = sum_converted(&parts, into.0)
+        let sum = sum_converted(&parts, into)
             .ok_or_else(|| Error::caller(code::BAD_USER_INPUT, "the converted sum is too large"))?;
         Ok(Some(Money(sum)))
-    }
-}
-
-impl PaymentAggregates {
-    /// Over the payments that fit `filter`.
-    pub fn new(filter: Arc<PaymentFilter>) -> Self {
-        Self { filter }
     }
 
     async fn totals(&self, ctx: &Context<'_>) -> Result<Arc<Vec<Totals>>> {

@@ -97,11 +97,8 @@ impl Commodity {
     }
 
     /// The commodity above. Null for a section.
-    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Commodity>> {
-        match &self.0.parent_code {
-            Some(code) => Self::with_code(ctx, code.clone()).await,
-            None => Ok(None),
-        }
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Commodity>> {
+        Self::with_code(ctx, self.0.parent_code.clone()?).await.transpose()
     }
 
     /// All commodities above, the nearest first: heading, chapter, section.

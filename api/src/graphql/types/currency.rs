@@ -49,13 +49,13 @@ impl Currency {
     }
 
     /// The first day with a reference rate. Null when there is none.
-    async fn earliest_rate(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
-        Ok(self.span(ctx).await?.map(|(earliest, _)| Date(earliest)))
+    async fn earliest_rate(&self, ctx: &Context<'_>) -> Option<Result<Date>> {
+        Some(self.span(ctx).await.transpose()?.map(|(earliest, _)| Date(earliest)))
     }
 
     /// The last day with a reference rate. Null when there is none.
-    async fn latest_rate(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
-        Ok(self.span(ctx).await?.map(|(_, latest)| Date(latest)))
+    async fn latest_rate(&self, ctx: &Context<'_>) -> Option<Result<Date>> {
+        Some(self.span(ctx).await.transpose()?.map(|(_, latest)| Date(latest)))
     }
 }
 

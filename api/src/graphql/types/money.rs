@@ -57,8 +57,8 @@ impl Money {
         #[graphql(desc = "The currency wanted.")] into: CurrencyCode,
         #[graphql(desc = "The day of the rate. Null: the account's current day.")] on: Option<Date>,
         #[graphql(default_with = "RatePurpose::Reference", desc = "What the conversion is for.")] purpose: RatePurpose,
-    ) -> Result<Option<Conversion>> {
-        Conversion::load(ctx, self.0, into.0, on, purpose).await
+    ) -> Option<Result<Conversion>> {
+        Conversion::load(ctx, self.0, into.0, on, purpose).await.transpose()
     }
 }
 

@@ -31,6 +31,14 @@ pub enum Node {
 }
 
 impl Node {
+    /// What a global id names, as it came in.
+    ///
+    /// # Errors
+    /// When the id is malformed, or what it names cannot be loaded.
+    pub async fn named(ctx: &Context<'_>, id: &str) -> Result<Option<Self>> {
+        Self::fetch(ctx, GlobalId::parse(id)?).await
+    }
+
     /// What an id names; `None` when that does not exist or belongs to another account.
     ///
     /// # Errors

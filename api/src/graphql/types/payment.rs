@@ -14,14 +14,16 @@ use super::money::{Money, currency_of_row};
 use super::receipt::ReceiptConnection;
 use crate::domain::currency::Currency;
 use crate::domain::decimal;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::input::{InstallmentWhere, PaymentSort};
 use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
 use crate::graphql::scalars::{Date, DateTime, Decimal};
 use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
-use crate::loaders::payments::{PaymentCountKey, PaymentLinesKey, PaymentPageKey, PaymentPlansKey};
+use crate::loaders::payments::{
+    PaymentCountKey, PaymentKey, PaymentLinesKey, PaymentPageKey, PaymentPlansKey, PaymentReferenceKey,
+};
 use crate::store::installments::InstallmentFilter;
 use crate::store::page::PageRequest;
 use crate::store::payment_filter::PaymentFilter;
@@ -137,14 +139,8 @@ impl Payment {
     }
 
     /// The earliest installment with something outstanding. Null when nothing is due any more.
-    async fn next_due(&self, ctx: &Context<'_>) -> Result<Option<Installment>> {
-        if self.row.next_due_date.is_none() {
-            return Ok(None);
-        }
-        let filter = InstallmentFilter { unsettled: true, ..InstallmentFilter::default() };
-        let request = PageRequest::forward(1, None);
-        let page = ctx.load(PaymentInstallmentsKey { payment: self.row.id, filter, request }).await?;
-        page.rows.first().map(|row| Installment::new(Arc::clone(row))).transpose()
+    async fn next_due(&self, ctx: &Context<'_>) -> Option<Result<Installment>> {
+        self.fetch_next_due(ctx).await.transpose()
     }
 
     /// The IANA time zone in which due dates are judged.
@@ -153,9 +149,8 @@ impl Payment {
     }
 
     /// How the payment was split. Null when it was not.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<InstallmentPlan>> {
-        let revisions = ctx.load(PaymentPlansKey(self.row.id)).await?;
-        Ok(InstallmentPlan::at(&revisions, 0, self.currency))
+    async fn plan(&self, ctx: &Context<'_>) -> Option<Result<InstallmentPlan>> {
+        self.fetch_plan(ctx).await.transpose()
     }
 
     /// The installments, in due-date order.
@@ -212,6 +207,19 @@ impl Payment {
         Ok(Self { currency: currency_of_row(&row.currency)?, row })
     }
 
+    /// The payment with an id or a reference, whichever is given.
+    ///
+    /// # Errors
+    /// When both or none are given, the id is malformed, or the payment cannot be loaded.
+    pub async fn named(ctx: &Context<'_>, id: Option<ID>, reference: Option<String>) -> Result<Option<Self>> {
+        let row = match (id, reference) {
+            (Some(id), None) => ctx.load(PaymentKey(GlobalId::payment(&id)?)).await?,
+            (None, Some(reference)) => ctx.load(PaymentReferenceKey(reference)).await?,
+            _ => return Err(Error::caller(code::BAD_USER_INPUT, "give either id or reference")),
+        };
+        row.map(Self::new).transpose()
+    }
+
     /// Whether something can still fall due.
     pub fn is_open(&self) -> bool {
         matches!(self.row.status, payment::Status::Open | payment::Status::PartiallyPaid)
@@ -227,6 +235,21 @@ impl Payment {
         }
         let zone: Tz = self.row.time_zone.parse().map_err(Error::internal)?;
         Ok(ctx.request()?.clock.today(zone))
+    }
+
+    async fn fetch_next_due(&self, ctx: &Context<'_>) -> Result<Option<Installment>> {
+        if self.row.next_due_date.is_none() {
+            return Ok(None);
+        }
+        let filter = InstallmentFilter { unsettled: true, ..InstallmentFilter::default() };
+        let request = PageRequest::forward(1, None);
+        let page = ctx.load(PaymentInstallmentsKey { payment: self.row.id, filter, request }).await?;
+        page.rows.first().map(|row| Installment::new(Arc::clone(row))).transpose()
+    }
+
+    async fn fetch_plan(&self, ctx: &Context<'_>) -> Result<Option<InstallmentPlan>> {
+        let revisions = ctx.load(PaymentPlansKey(self.row.id)).await?;
+        Ok(InstallmentPlan::at(&revisions, 0, self.currency))
     }
 
     fn money(&self, minor: i64) -> Money {
@@ -250,11 +273,8 @@ impl PaymentLine {
     }
 
     /// The goods as customs sees them. Null when no code was given.
-    async fn commodity(&self, ctx: &Context<'_>) -> Result<Option<Commodity>> {
-        match &self.row.commodity_code {
-            Some(code) => Commodity::with_code(ctx, code.clone()).await,
-            None => Ok(None),
-        }
+    async fn commodity(&self, ctx: &Context<'_>) -> Option<Result<Commodity>> {
+        Commodity::with_code(ctx, self.row.commodity_code.clone()?).await.transpose()
     }
 
     /// The goods in the exporter's words.
