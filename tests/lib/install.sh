@@ -58,7 +58,7 @@ install_debian_packages() {
 
 install_npm_packages() {
     local project
-    for project in tests/browser tests/federation; do
+    for project in tests/browser tests/clients tests/federation; do
         # npm writes the second file at the end of an installation.
         if [[ $project/node_modules/.package-lock.json -nt $project/package-lock.json ]]; then
             echo "npm packages of $project: all there"
@@ -67,6 +67,24 @@ install_npm_packages() {
         echo "npm packages of $project: installing"
         (cd "$project" && npm ci --loglevel=error)
     done
+}
+
+# Beside the programs of the developer, who may have another version.
+schemathesis_folder() {
+    echo "$target/tools/schemathesis-$(sha256sum tests/fuzz/requirements.txt | cut -c 1-12)"
+}
+
+install_schemathesis() {
+    local folder
+    folder=$(schemathesis_folder)
+    if [[ -x $folder/bin/schemathesis ]]; then
+        echo "schemathesis: all there"
+        return
+    fi
+    echo "schemathesis: installing"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
+        --requirement tests/fuzz/requirements.txt --target "$folder"
 }
 
 install_cargo_deny() {
