@@ -12,7 +12,7 @@ use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
 use crate::documents::Documents;
 use crate::error::{Error, Result};
-use crate::graphql::{Schema, schema, timed_schema};
+use crate::graphql::{Schema, schema, sdl, timed_schema};
 use crate::guard::Guard;
 use crate::http;
 use crate::metrics::Metrics;
@@ -85,7 +85,9 @@ impl Application {
             actix_web::rt::spawn(ticker.run(rates.clone(), every));
         }
         let metrics = Metrics::new()?;
-        let guard = Guard::new(config.limits);
+        let sdl = sdl(config.subgraph);
+        let guard = Guard::new(config.limits, &sdl, config.max_page_size, config.introspection)
+            .map_err(Error::internal)?;
         let shared = match &config.redis {
             Some(url) => Some(SharedStore::open(url, config.redis_timeout, &metrics).await?),
             None => None,

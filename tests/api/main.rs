@@ -15,6 +15,7 @@ mod cross_site;
 mod currencies;
 mod deadlines;
 mod federation;
+mod guard;
 mod http;
 mod http_answers;
 mod migrations;

@@ -3,12 +3,25 @@
 //! Nothing in here may cost more than its input is long: a text is read once before it is parsed, and a parsed
 //! document is measured once per fragment, however often the fragment is spread.
 
+mod cost;
+mod document;
+mod model;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 mod text;
+mod values;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Pos, Positioned, Value, Variables};
 
 use crate::error::code;
+use model::Model;
+use values::Values;
+
+/// About how many fields of introspection one operation may be answered. The standard query asks for a quarter of it.
+const MAX_INTROSPECTION: u64 = 1_000_000;
 
 /// What one document may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,17 +30,17 @@ pub struct Limits {
     pub bytes: usize,
     /// Tokens.
     pub tokens: usize,
-    /// Brackets inside brackets.
+    /// Brackets inside brackets; selection sets inside selection sets, fragments put in.
     pub nesting: usize,
     /// Operations.
     pub operations: usize,
-    /// Levels of fields in the operation that runs.
+    /// Levels of fields of an operation.
     pub depth: usize,
-    /// Fields of the operation that runs, each spread of a fragment counted.
+    /// Fields and fragments of an operation, each as often as it is spread.
     pub fields: usize,
-    /// Aliases, counted alike.
+    /// Aliases of an operation, counted alike.
     pub aliases: usize,
-    /// Directives, counted alike.
+    /// Directives of an operation, counted alike.
     pub directives: usize,
     /// The cost of the operation that runs.
     pub cost: u64,
@@ -77,12 +90,24 @@ pub struct Admitted {
 #[derive(Clone, Debug)]
 pub struct Guard {
     limits: Limits,
+    model: Model,
+    max_page_size: u64,
+    introspection: bool,
 }
 
 impl Guard {
-    /// A guard with these limits.
-    pub fn new(limits: Limits) -> Self {
-        Self { limits }
+    /// A guard with these limits, for the schema whose text is `sdl`. A page is never larger than `max_page_size`
+    /// rows. Without `introspection` nobody may ask for the schema.
+    ///
+    /// # Errors
+    /// When the text is no schema.
+    pub fn new(
+        limits: Limits,
+        sdl: &str,
+        max_page_size: u32,
+        introspection: bool,
+    ) -> Result<Self, async_graphql::parser::Error> {
+        Ok(Self { limits, model: Model::new(sdl)?, max_page_size: max_page_size.into(), introspection })
     }
 
     /// Parses a document that is safe to parse, and refuses any other.
@@ -104,7 +129,31 @@ impl Guard {
             return Err(refused(code::VALIDATION_FAILED, message));
         }
         let kind = operation.node.ty;
-        Ok(Admitted { document, kind, cost: 1, public: false })
+        let cost = self.measure(&document, &operation.node, variables)?;
+        Ok(Admitted { document, kind, cost: cost.cost, public: cost.public })
+    }
+
+    fn measure(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: &Variables,
+    ) -> Result<cost::Cost, Refusal> {
+        let values = Values::new(operation, variables);
+        let introspects = document::check(document, operation, &self.limits, &self.model, &values)?;
+        if introspects.is_some() && !self.introspection {
+            let message = "introspection is off here: the schema cannot be asked for".to_owned();
+            return Err(Refusal { code: code::INTROSPECTION_DISABLED, message, position: introspects });
+        }
+        let cost = cost::cost(document, operation, &self.model, &values, self.max_page_size);
+        if cost.cost > self.limits.cost {
+            return Err(document::too_complex("points of cost", cost.cost, self.limits.cost));
+        }
+        if cost.introspection > MAX_INTROSPECTION {
+            let what = "fields of introspection in the answer";
+            return Err(document::too_complex(what, cost.introspection, MAX_INTROSPECTION));
+        }
+        Ok(cost)
     }
 }
 
