@@ -1,10 +1,12 @@
 //! The server: built from a configuration, then run until it is stopped.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::Server;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use tokio::sync::watch;
 
 use crate::auth::Authenticator;
 use crate::clock::Clock;
@@ -20,6 +22,7 @@ use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
 use crate::seed::DEMO_SEED;
 use crate::shared_store::SharedStore;
+use crate::shutdown::{self, Stopper, Stopping};
 use crate::store::Database;
 
 /// What all requests share.
@@ -50,6 +53,8 @@ pub struct State {
     pub allowed_origins: Vec<String>,
     /// How many rows a page may have.
     pub max_page_size: u32,
+    /// When the server begins to stop.
+    pub stopping: Stopping,
 }
 
 /// A server that listens already.
@@ -59,6 +64,7 @@ pub struct Application {
     server: Server,
     operations: Option<Server>,
     database: Database,
+    stop: Arc<watch::Sender<bool>>,
 }
 
 impl Application {
@@ -104,6 +110,7 @@ impl Application {
             Some(quota) => Quotas::new(quota, shared, clock.clone()),
             None => Quotas::unlimited(),
         };
+        let (stop, stopping) = shutdown::switch();
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
@@ -118,6 +125,7 @@ impl Application {
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
+            stopping,
         });
         let operations = match config.operations_listen {
             Some(address) => Some(operations_server(address, state.clone())?),
@@ -130,13 +138,15 @@ impl Application {
         })
         // The caller of this function decides what stops the server, and always lets requests end.
         .disable_signals()
+        // A client that hangs up wants no answer: whatever runs for it is dropped. Writes run elsewhere.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(config.shutdown_timeout.as_secs());
         if config.workers > 0 {
             server = server.workers(config.workers);
         }
         let server = server.on_connect(http::connection::opened);
         let server = server.listen(listener).map_err(Error::internal)?.run();
-        Ok(Self { port, operations_port, server, operations, database })
+        Ok(Self { port, operations_port, server, operations, database, stop })
     }
 
     /// The port that it listens on.
@@ -150,8 +160,8 @@ impl Application {
     }
 
     /// A way to stop it from elsewhere.
-    pub fn handle(&self) -> ServerHandle {
-        self.server.handle()
+    pub fn handle(&self) -> Stopper {
+        Stopper::new(Arc::clone(&self.stop), self.server.handle())
     }
 
     /// Serves until it is stopped through its handle, then closes the database.

@@ -24,5 +24,6 @@ pub mod quota;
 pub mod rate_feed;
 pub mod seed;
 pub mod shared_store;
+pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -2,13 +2,14 @@
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use actix_web::dev::ServerHandle;
 use chrono::{DateTime, Utc};
 use dermaga_api::app::Application;
 use dermaga_api::clock::Clock;
 use dermaga_api::config::{Config, Settings};
 use dermaga_api::demo::Generator;
+use dermaga_api::shutdown::Stopper;
 use dermaga_api::store::Database;
 use entity::ids::AccountId;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ pub struct TestApp {
     /// What its own requests send as `Authorization`: with sign-in a token of the demo account's administrator.
     pub(crate) authorization: Option<String>,
     client: reqwest::Client,
-    handle: ServerHandle,
+    handle: Stopper,
     thread: Option<JoinHandle<()>>,
     _fresh: FreshDatabase,
 }
@@ -124,6 +125,30 @@ impl TestApp {
         self.client.get(format!("{}{path}", self.address)).send().await.unwrap()
     }
 
+    /// Stops the server as SIGTERM does: what runs may end.
+    pub async fn stop(&self) {
+        self.handle.stop(true).await;
+    }
+
+    /// The value of a metric, named with its labels; 0 when it is not there yet.
+    pub async fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").await.text().await.unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
+    }
+
+    /// Waits until a metric has a value. Each look is a request of its own.
+    pub async fn until_metric(&self, name: &str, wanted: u64) {
+        let start = Instant::now();
+        loop {
+            let value = self.metric(name).await;
+            if value == wanted {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{name} is {value}, not {wanted}");
+        }
+    }
+
     /// The HTTP client.
     pub fn client(&self) -> &reqwest::Client {
         &self.client
@@ -177,7 +202,7 @@ impl TestAppBuilder {
 }
 
 /// The ports and the handle of a server, or why it did not start.
-type Started = Result<(u16, Option<u16>, ServerHandle), String>;
+type Started = Result<(u16, Option<u16>, Stopper), String>;
 
 /// Runs the server on this thread until it is stopped.
 fn serve(config: &Config, clock: Clock, started: &mpsc::Sender<Started>) {
