@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use async_graphql::parser::types::OperationType;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -34,11 +35,21 @@ pub struct Metrics {
     running: IntGauge,
     shared_store_calls: IntCounterVec,
     shared_store_up: IntGaugeVec,
+    websockets: IntGauge,
+    websocket_closes: IntCounterVec,
+    subscriptions: IntGaugeVec,
 }
 
-/// Counts an operation as running until it is dropped.
+/// Something that is counted until it is dropped.
 #[derive(Debug)]
 pub struct Running(IntGauge);
+
+impl Running {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -132,6 +143,26 @@ impl Metrics {
                 IntGaugeVec::new(Opts::new("dermaga_redis_up", "Whether Redis answers; missing without Redis."), &[])
                     .map_err(Error::internal)?,
             )?,
+            websockets: register(
+                &registry,
+                IntGauge::new("dermaga_websockets_open", "Open WebSockets.").map_err(Error::internal)?,
+            )?,
+            websocket_closes: counter(
+                "dermaga_websocket_closes_total",
+                "WebSockets that ended, by the code they were closed with; gone when nobody was there to hear one.",
+                &["code"],
+            )?,
+            subscriptions: register(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new(
+                        "dermaga_subscriptions_running",
+                        "Running subscriptions by transport (websocket, event_stream, multipart).",
+                    ),
+                    &["transport"],
+                )
+                .map_err(Error::internal)?,
+            )?,
             registry,
         };
         let build = Opts::new("dermaga_build_info", "The version that runs; always 1.");
@@ -143,8 +174,7 @@ impl Metrics {
 
     /// Notes the start of an operation.
     pub fn operation_started(&self) -> Running {
-        self.running.inc();
-        Running(self.running.clone())
+        Running::new(&self.running)
     }
 
     /// Notes the end of an operation.
@@ -184,6 +214,22 @@ impl Metrics {
     /// Notes whether Redis answers.
     pub fn shared_store_is_up(&self, up: bool) {
         self.shared_store_up.with_label_values::<&str>(&[]).set(up.into());
+    }
+
+    /// Notes a WebSocket, for as long as the answer is kept.
+    pub fn websocket_opens(&self) -> Running {
+        Running::new(&self.websockets)
+    }
+
+    /// Notes why a WebSocket ended. `code` is one of the few that this program closes with.
+    pub fn websocket_closes(&self, code: &str) {
+        self.websocket_closes.with_label_values(&[code]).inc();
+    }
+
+    /// Notes a subscription, for as long as the answer is kept. Of other operations nothing is noted here.
+    pub fn operation_followed(&self, transport: &'static str, kind: OperationType) -> Option<Running> {
+        let followed = kind == OperationType::Subscription;
+        followed.then(|| Running::new(&self.subscriptions.with_label_values(&[transport])))
     }
 
     /// All metrics in the text format of Prometheus.

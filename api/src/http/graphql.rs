@@ -10,15 +10,15 @@ use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use uuid::Uuid;
 
-use super::connection;
 use super::response::{self, MediaType};
+use super::{connection, live, websocket};
 use crate::app::State;
 use crate::config::TransportLimits;
 use crate::error::code;
 use crate::pipeline::{self, Envelope, Executed, GraphqlRequest, Peer, Prepared, Refusal};
 
 /// The header that asks for a profile.
-const PROFILE: &str = "x-dermaga-profile";
+pub(super) const PROFILE: &str = "x-dermaga-profile";
 
 /// A request in a JSON body.
 pub async fn post(http: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
@@ -47,7 +47,8 @@ async fn batch(http: &HttpRequest, state: &Data<State>, request_id: String, body
     let answers = requests.into_iter().enumerate().map(async |(at, request)| {
         let mut envelope = envelope(http, &request_id);
         envelope.request_id = format!("{request_id}-{at}");
-        let prepared = async { executable(pipeline::prepare(state, &peer, envelope, request?).await?) };
+        let prepared =
+            async { executable(pipeline::prepare(state, &peer, envelope, request?).await?, MediaType::Json) };
         match prepared.await {
             Ok(prepared) => prepared.run().await,
             Err(refusal) => Executed::refused(&refusal),
@@ -58,7 +59,10 @@ async fn batch(http: &HttpRequest, state: &Data<State>, request_id: String, body
 }
 
 /// A query in the query string.
-pub async fn get(http: HttpRequest, state: Data<State>) -> HttpResponse {
+pub async fn get(http: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    if websocket::is_asked_for(&http) {
+        return websocket::open(&http, payload, &state);
+    }
     let request_id = new_request_id();
     let Some(media) = MediaType::accepted(&http) else { return not_acceptable(&request_id) };
     let request = GraphqlRequest::from_query_string(http.query_string());
@@ -75,7 +79,8 @@ pub async fn method_not_allowed() -> HttpResponse {
 }
 
 fn not_acceptable(request_id: &str) -> HttpResponse {
-    let message = "only application/graphql-response+json and application/json can be sent";
+    let message = "only application/graphql-response+json, application/json, text/event-stream and \
+        multipart/mixed;subscriptionSpec=1.0 can be sent";
     let refusal = Refusal::http(StatusCode::NOT_ACCEPTABLE, code::BAD_REQUEST, message);
     response::refused(MediaType::Json, request_id, &refusal)
 }
@@ -155,7 +160,10 @@ async fn answer(
         Ok(peer) => peer,
         Err(refusal) => return refused(state, media, &request_id, &refusal),
     };
-    match pipeline::prepare(state, &peer, envelope, request).await.and_then(executable) {
+    let prepared = pipeline::prepare(state, &peer, envelope, request).await;
+    match prepared.and_then(|prepared| executable(prepared, media)) {
+        Ok(prepared) if media.streams(prepared.kind()) => live::answer(media, &request_id, state, prepared),
+        Err(refusal) if media.streams_refusal(&refusal) => live::refused(media, &request_id, state, &refusal),
         Ok(prepared) => tokio::select! {
             biased;
             executed = prepared.run() => response::executed(http, media, &request_id, &executed),
@@ -178,10 +186,10 @@ fn refused(state: &State, media: MediaType, request_id: &str, refusal: &Refusal)
     response::refused(media, request_id, refusal)
 }
 
-/// What one answer can serve.
-fn executable(prepared: Prepared) -> Result<Prepared, Refusal> {
-    if prepared.kind() == OperationType::Subscription {
-        let message = "subscriptions are served as text/event-stream and over WebSocket";
+/// What an answer of that type can serve.
+fn executable(prepared: Prepared, media: MediaType) -> Result<Prepared, Refusal> {
+    if prepared.kind() == OperationType::Subscription && !media.streams(OperationType::Subscription) {
+        let message = "subscriptions are served as text/event-stream, as multipart/mixed and over WebSocket";
         return Err(Refusal::document(code::BAD_REQUEST, message));
     }
     Ok(prepared)

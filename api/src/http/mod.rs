@@ -3,11 +3,15 @@
 pub mod assets;
 mod compression;
 pub(crate) mod connection;
+mod event_stream;
 pub mod graphql;
 pub mod health;
+mod live;
 pub mod metrics;
+mod multipart;
 mod origin;
 pub mod response;
+mod websocket;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::header;
