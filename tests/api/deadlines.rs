@@ -9,7 +9,7 @@ use serde_json::json;
 const QUERY: &str = "{ payments(first: 1) { nodes { reference } } }";
 
 /// A server whose operations may run so many seconds. Only PostgreSQL can be made to wait from outside.
-async fn spawn_with(operation_timeout: &str) -> Option<TestApp> {
+pub(crate) async fn spawn_with(operation_timeout: &str) -> Option<TestApp> {
     if !Backend::postgres_is_there() {
         return None;
     }
@@ -19,7 +19,7 @@ async fn spawn_with(operation_timeout: &str) -> Option<TestApp> {
 }
 
 /// Waits until so many statements of the server wait for a lock. Each look is a statement of its own.
-async fn until_waiting(database: &DatabaseConnection, wanted: i64) {
+pub(crate) async fn until_waiting(database: &DatabaseConnection, wanted: i64) {
     let sql = "SELECT count(*) AS n FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let start = Instant::now();

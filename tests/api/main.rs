@@ -38,6 +38,7 @@ mod readme;
 mod schema;
 mod shared_store;
 mod sign_in;
+mod streams;
 mod tenancy;
 mod trusted_documents;
 mod walk;
