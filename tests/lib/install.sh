@@ -58,7 +58,7 @@ install_debian_packages() {
 
 install_npm_packages() {
     local project
-    for project in tests/browser tests/clients tests/federation; do
+    for project in tests/browser tests/clients tests/federation tests/protocol; do
         # npm writes the second file at the end of an installation.
         if [[ $project/node_modules/.package-lock.json -nt $project/package-lock.json ]]; then
             echo "npm packages of $project: all there"

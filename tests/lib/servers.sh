@@ -6,6 +6,7 @@
 postgres_data=
 postgres_user=()
 dermaga_process=
+dermaga_processes=()
 
 free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -61,7 +62,8 @@ stop_postgres() {
     postgres_data=
 }
 
-# Dermaga itself on a new database with demonstration data, with more options if any; sets `dermaga_url`.
+# Dermaga itself on a new database with demonstration data, with more options if any; sets `dermaga_url` and
+# `dermaga_process`.
 start_dermaga() {
     local port probe
     port=$(free_port)
@@ -69,8 +71,9 @@ start_dermaga() {
 
     # In the temporary folder, so that a developer's dermaga.toml is not read.
     (cd "$work" && exec "$target/debug/dermaga" serve --listen "127.0.0.1:$port" \
-        --database-url "sqlite://$work/dermaga-$port.db" --demo-payments 200 "$@") >"$logs/dermaga.log" 2>&1 &
+        --database-url "sqlite://$work/dermaga-$port.db" --demo-payments 200 "$@") >"$logs/dermaga-$port.log" 2>&1 &
     dermaga_process=$!
+    dermaga_processes+=("$dermaga_process")
 
     # Ready, or ended before it was ready, whichever comes first.
     curl --silent --show-error --fail --output /dev/null --max-time 120 \
@@ -80,7 +83,7 @@ start_dermaga() {
     wait -n "$dermaga_process" "$probe" || true
     if ! kill -0 "$dermaga_process" 2>/dev/null; then
         kill "$probe" 2>/dev/null || true
-        dermaga_process=
+        forget_dermaga "$dermaga_process"
         fail "the server ended before it was ready"
     fi
     wait "$probe" || fail "the server was not ready within two minutes"
@@ -93,16 +96,27 @@ stop_dermaga() {
     kill -TERM "$dermaga_process"
     timeout 30 tail --pid="$dermaga_process" -f /dev/null || fail "the server did not end within 30 seconds of SIGTERM"
     wait "$dermaga_process" || status=$?
-    dermaga_process=
+    forget_dermaga "$dermaga_process"
     ((status == 0)) || fail "the server ended with exit code $status after SIGTERM"
     echo "the server ended with exit code 0 after SIGTERM"
 }
 
+# A server that has ended: its number may be another's by now.
+forget_dermaga() {
+    local process still=()
+    for process in "${dermaga_processes[@]}"; do
+        [[ $process == "$1" ]] || still+=("$process")
+    done
+    dermaga_processes=("${still[@]}")
+    dermaga_process=
+}
+
 # For every exit, so nothing here may fail.
 stop_servers() {
-    if [[ -n $dermaga_process ]]; then
-        kill -KILL "$dermaga_process" 2>/dev/null || true
-        wait "$dermaga_process" 2>/dev/null || true
-    fi
+    local process
+    for process in "${dermaga_processes[@]}"; do
+        kill -KILL "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     stop_postgres
 }
