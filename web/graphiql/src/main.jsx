@@ -13,6 +13,7 @@ import './page.css';
 
 import commoditySearch from './examples/commodity-search.graphql?raw';
 import currencyRate from './examples/currency-rate.graphql?raw';
+import rateUpdated from './examples/rate-updated.graphql?raw';
 import receivables from './examples/receivables.graphql?raw';
 
 const subscriptionUrl = new URL('/graphql', window.location.href);
@@ -30,7 +31,7 @@ const fetcher = createGraphiQLFetcher({
 const headers = JSON.stringify({ 'X-Dermaga-Profile': '1' }, null, 2);
 
 // GraphiQL opens the first of these unless the browser has tabs stored.
-const tabs = [receivables, currencyRate, commoditySearch].map(query => ({ query, headers }));
+const tabs = [receivables, currencyRate, commoditySearch, rateUpdated].map(query => ({ query, headers }));
 
 createRoot(document.getElementById('graphiql')).render(
   <GraphiQL
