@@ -168,11 +168,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn guard(limits: Limits) -> Guard {
+        Guard::new(limits, &crate::graphql::sdl(false), 100, true).unwrap()
+    }
     use crate::guard::Limits;
 
     fn read(manifest: &Value) -> Result<Manifest, String> {
         let limits = Limits { bytes: 100, ..Limits::default() };
-        Manifest::read(&manifest.to_string(), &Guard::new(limits)).map_err(|error| error.to_string())
+        Manifest::read(&manifest.to_string(), &guard(limits)).map_err(|error| error.to_string())
     }
 
     /// Both common forms give the same documents, under their own ids and under their hashes.
@@ -216,7 +220,7 @@ mod tests {
             let error = read(&manifest).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
-        assert!(Manifest::read("{", &Guard::new(Limits::default())).is_err());
+        assert!(Manifest::read("{", &guard(Limits::default())).is_err());
     }
 
     /// What needs variables or an operation's name is no bad entry.
