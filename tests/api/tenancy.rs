@@ -442,8 +442,10 @@ impl Schema {
 
 fn needs_nothing(field: &Value) -> bool {
     let needed = |argument: &Value| argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null();
-    // It takes one of two.
-    !items(&field["args"]).iter().any(needed) && !(name(field) == "payment" && !items(&field["args"]).is_empty())
+    let arguments = items(&field["args"]);
+    // The root's takes one of two.
+    let one_of_two = name(field) == "payment" && arguments.len() > 1;
+    !one_of_two && !arguments.iter().any(needed)
 }
 
 fn items(value: &Value) -> &[Value] {
