@@ -50,6 +50,7 @@ fn caller(account: u128, subject: &str) -> Caller {
         account_name: "somebody".to_owned(),
         time_zone: "UTC".parse().unwrap(),
         role: Role::Viewer,
+        expires_at: None,
     }
 }
 
