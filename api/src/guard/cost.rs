@@ -54,7 +54,8 @@ pub(super) fn cost(
     let parent = model.root(operation.ty).map_or(Parent::Unknown, Parent::Object);
     let sum = walk.selections(parent, &operation.selection_set.node);
     Cost {
-        cost: sum.total(),
+        // What leads nowhere is validated too, and nothing is free.
+        cost: sum.total().max(1),
         introspection: sum.introspection,
         public: operation.ty == OperationType::Query && !sum.private,
     }
