@@ -231,6 +231,30 @@ fn long_variables_in_many_places_are_refused() {
     assert!(admit(&rows.replace("first: 30", "first: 20")).is_ok());
 }
 
+/// The documents of the fuzzer's corpus, each with each choice that the fuzzer makes.
+#[test]
+fn the_corpus_of_the_fuzzer_passes() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/guard");
+    let guards = [Limits::default(), Limits { fields: 20, depth: 4, tokens: 300, ..Limits::default() }].map(guard_with);
+    let variables = [Variables::default(), Variables::from_json(json!({"a": 3, "b": [1, 2], "c": null}))];
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        let Some(text) = bytes.get(1..).and_then(|text| std::str::from_utf8(text).ok()) else { continue };
+        count += 1;
+        for guard in &guards {
+            for variables in &variables {
+                for name in [None, Some("a")] {
+                    if let Ok(admitted) = guard.admit(text, name, variables) {
+                        assert!((1..=20_000).contains(&admitted.cost), "{text}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(count > 50, "only {count} documents");
+}
+
 /// Whatever passes is validated in a short time. Without optimisation that is some ten times what it is in a release.
 #[tokio::test]
 async fn the_worst_documents_are_validated_in_a_short_time() {
@@ -290,6 +314,7 @@ fn an_operation_costs_what_it_can_answer() {
         ("{ viewer @skip(if: true) { account @include(if: false) } }", 2),
         // What does not exist costs too.
         ("{ colour(first: 9) { red } }", 2),
+        ("{ ...nothing }", 1),
     ] {
         assert_eq!(cost(text), expected, "{text}");
     }
