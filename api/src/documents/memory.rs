@@ -1,12 +1,11 @@
 //! The documents of this replica, the least recently used forgotten first.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use cached::{Cached, LruCache};
 use chrono::{DateTime, Utc};
 
 use super::Hash;
+use crate::bounded::Bounded;
 
 /// Bytes that all documents take at the most. Whoever sends endless documents only ever pushes out others.
 pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -22,76 +21,29 @@ pub(super) struct Entry {
 }
 
 /// The documents of this replica: bounded by count and by [`MAX_BYTES`].
-pub(super) struct Memory {
-    entries: Mutex<LruCache<Hash, Entry>>,
-    /// What is in there. Changes only under the lock; the store's own evictions are told through a callback.
-    bytes: Arc<AtomicUsize>,
-    count: usize,
-}
+#[derive(Debug)]
+pub(super) struct Memory(Bounded<Hash, Entry>);
 
 impl Memory {
     /// Room for `count` documents, at least one.
     pub(super) fn new(count: usize) -> Self {
-        let bytes = Arc::new(AtomicUsize::new(0));
-        let freed = Arc::clone(&bytes);
-        // Built small: the store takes all memory for its size at once.
-        let mut entries = LruCache::builder()
-            .max_size(1)
-            .on_evict(move |_: &Hash, entry: &Entry| {
-                freed.fetch_sub(size(entry), Ordering::Relaxed);
-            })
-            .build()
-            .unwrap_or_else(|_| LruCache::new(1));
-        let count = count.max(1);
-        entries.set_max_size(count);
-        Self { entries: Mutex::new(entries), bytes, count }
+        Self(Bounded::new(count, MAX_BYTES, |_, entry| entry.text.len() + OVERHEAD))
     }
 
     /// The document with this hash, which is the most recently used now.
     pub(super) fn get(&self, hash: &Hash) -> Option<Entry> {
-        self.lock().cache_get(hash).cloned()
+        self.0.get(hash)
     }
 
     /// Keeps a document.
     pub(super) fn keep(&self, hash: Hash, text: &Arc<str>, now: DateTime<Utc>) {
-        let entry = Entry { text: Arc::clone(text), shared_at: now };
-        if size(&entry) > MAX_BYTES {
-            return;
-        }
-        let mut entries = self.lock();
-        self.bytes.fetch_add(size(&entry), Ordering::Relaxed);
-        if let Some(old) = entries.cache_set(hash, entry) {
-            self.bytes.fetch_sub(size(&old), Ordering::Relaxed);
-        }
-        // The store has no other way to give up its oldest entry.
-        while self.bytes.load(Ordering::Relaxed) > MAX_BYTES && entries.cache_size() > 1 {
-            let fewer = entries.cache_size() - 1;
-            entries.set_max_size(fewer);
-        }
-        entries.set_max_size(self.count);
+        self.0.keep(hash, Entry { text: Arc::clone(text), shared_at: now });
     }
 
     /// How many documents are kept, and how many bytes they take.
     #[cfg(test)]
     pub(super) fn used(&self) -> (usize, usize) {
-        let entries = self.lock();
-        (entries.cache_size(), self.bytes.load(Ordering::Relaxed))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LruCache<Hash, Entry>> {
-        // Nothing in here panics half-way; and a lost document is sent again.
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn size(entry: &Entry) -> usize {
-    entry.text.len() + OVERHEAD
-}
-
-impl std::fmt::Debug for Memory {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        f.debug_struct("Memory").field("bytes", &bytes).field("count", &self.count).finish_non_exhaustive()
+        self.0.used()
     }
 }
 
@@ -109,8 +61,7 @@ mod tests {
 
     /// What is really kept, counted one by one.
     fn sum(memory: &Memory) -> usize {
-        use cached::CachedIter;
-        memory.lock().iter().map(|(_, entry)| size(entry)).sum()
+        memory.0.sum()
     }
 
     /// The one that nobody asked for the longest goes first.

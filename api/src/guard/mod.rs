@@ -13,15 +13,27 @@ mod tests;
 mod text;
 mod values;
 
+use std::sync::Arc;
+
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
 use async_graphql::{Pos, Positioned, Value, Variables};
 
+use crate::bounded::Bounded;
 use crate::error::code;
 use model::Model;
 use values::Values;
 
 /// About how many fields of introspection one operation may be answered. The standard query asks for a quarter of it.
 const MAX_INTROSPECTION: u64 = 1_000_000;
+
+/// How many parsed documents are kept.
+const PARSED: usize = 1_000;
+
+/// Bytes that all of them take at the most: some three hundred documents as people write them.
+const PARSED_BYTES: usize = 16 * 1024 * 1024;
+
+/// About what a token takes once it is parsed; a field takes the most.
+const BYTES_A_TOKEN: usize = 300;
 
 /// What one document may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +105,14 @@ pub struct Guard {
     model: Model,
     max_page_size: u64,
     introspection: bool,
+    parsed: Arc<Bounded<Arc<str>, Parsed>>,
+}
+
+/// A document that was parsed before.
+#[derive(Clone, Debug)]
+struct Parsed {
+    document: Arc<ExecutableDocument>,
+    tokens: usize,
 }
 
 impl Guard {
@@ -107,7 +127,9 @@ impl Guard {
         max_page_size: u32,
         introspection: bool,
     ) -> Result<Self, async_graphql::parser::Error> {
-        Ok(Self { limits, model: Model::new(sdl)?, max_page_size: max_page_size.into(), introspection })
+        let size = |text: &Arc<str>, parsed: &Parsed| text.len() + parsed.tokens * BYTES_A_TOKEN;
+        let parsed = Arc::new(Bounded::new(PARSED, PARSED_BYTES, size));
+        Ok(Self { limits, model: Model::new(sdl)?, max_page_size: max_page_size.into(), introspection, parsed })
     }
 
     /// Parses a document that is safe to parse, and refuses any other.
@@ -116,12 +138,7 @@ impl Guard {
     /// When the document is too large, is not GraphQL, or asks for too much.
     pub fn admit(&self, text: &str, name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
         let refused = |code, message: String| Refusal { code, message, position: None };
-        text::check(text, &self.limits).map_err(|message| refused(code::PARSE_FAILED, message))?;
-        let document = async_graphql::parser::parse_query(text).map_err(|error| Refusal {
-            code: code::PARSE_FAILED,
-            message: "the document is not GraphQL".to_owned(),
-            position: error.positions().next(),
-        })?;
+        let document = self.parse(text)?;
         let operation = operation(&document.operations, name)
             .map_err(|message| refused(code::VALIDATION_FAILED, message.to_owned()))?;
         if let Some(name) = missing_variable(&operation.node, variables) {
@@ -130,7 +147,22 @@ impl Guard {
         }
         let kind = operation.node.ty;
         let cost = self.measure(&document, &operation.node, variables)?;
+        let document = ExecutableDocument::clone(&document);
         Ok(Admitted { document, kind, cost: cost.cost, public: cost.public })
+    }
+
+    /// Parses a text, or finds what came of it the last time: front ends send few documents, and often.
+    fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, Refusal> {
+        if let Some(document) = self.parsed.get(text) {
+            return Ok(document.document);
+        }
+        let refused = |message, position| Refusal { code: code::PARSE_FAILED, message, position };
+        let tokens = text::check(text, &self.limits).map_err(|message| refused(message, None))?;
+        let document = async_graphql::parser::parse_query(text)
+            .map_err(|error| refused("the document is not GraphQL".to_owned(), error.positions().next()))?;
+        let document = Arc::new(document);
+        self.parsed.keep(text.into(), Parsed { document: Arc::clone(&document), tokens });
+        Ok(document)
     }
 
     fn measure(

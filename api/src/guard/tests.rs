@@ -11,7 +11,7 @@ use crate::error::code;
 
 const INTROSPECTION: &str = include_str!("introspection.graphql");
 
-#[path = "../../benches/documents.rs"]
+#[path = "../../benches/guard/documents.rs"]
 mod documents;
 
 /// Reading the schema takes longer than all else in here.
@@ -367,4 +367,23 @@ fn public_is_what_is_the_same_for_everybody() {
     }
     let subscription = "subscription { rateUpdated(quotes: [\"IDR\"]) { rate } }";
     assert!(!admit(subscription).unwrap().public);
+}
+
+/// A document that was sent before is not parsed again, and is judged by the variables that it is sent with now.
+#[test]
+fn a_document_is_parsed_once_and_priced_each_time() {
+    let guard = Guard::new(Limits::default(), &crate::graphql::sdl(false), 100, true).unwrap();
+    let text = "query ($n: Int) { payments(first: $n) { nodes { id } } }";
+    let cost = |n: u32| guard.admit(text, None, &Variables::from_json(serde_json::json!({ "n": n }))).unwrap().cost;
+    assert_eq!((cost(1), cost(50), cost(1)), (3, 52, 3));
+    assert_eq!(guard.parsed.used().0, 1);
+    assert!(guard.admit("{ payments(", None, &Variables::default()).is_err());
+    assert_eq!(guard.parsed.used().0, 1, "what is no document is not kept");
+    // Endless documents only push each other out.
+    for number in 0..3_000 {
+        let fields = format!("f{number} ").repeat(300);
+        let _ = guard.admit(&format!("{{ {fields} }}"), None, &Variables::default());
+    }
+    let (count, bytes) = guard.parsed.used();
+    assert!(count < 200 && bytes <= super::PARSED_BYTES, "{count} documents in {bytes} bytes");
 }
