@@ -22,12 +22,16 @@ const RUNNING: &str = "dermaga_operations_running";
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    async fn acknowledged(app: &TestApp) -> Self {
+    async fn opened(app: &TestApp) -> Self {
         let url = format!("{}/graphql", app.address.replace("http", "ws"));
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let (stream, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-        let mut socket = Self(stream);
+        Self(stream)
+    }
+
+    async fn acknowledged(app: &TestApp) -> Self {
+        let mut socket = Self::opened(app).await;
         socket.send(&json!({"type": "connection_init"})).await;
         assert_eq!(socket.next().await, json!({"type": "connection_ack"}));
         socket
@@ -127,4 +131,54 @@ async fn what_takes_too_long_ends_alone() {
     lock.rollback().await.unwrap();
     socket.subscribe("late", PAYMENTS).await;
     assert_eq!(socket.next().await["payload"], json!({"data": {"payments": {"nodes": []}}}));
+}
+
+/// A socket opened with a token that lets nobody in says so, and one whose token runs out is closed alike.
+#[tokio::test]
+async fn a_socket_is_as_good_as_its_token() {
+    let app = TestApp::builder(Backend::Sqlite).signed_in().spawn().await;
+    // It has expired, and is taken for another two seconds.
+    let expiring = app.token().expires_in(-28).bearer();
+    for (authorization, answer) in [
+        (json!(expiring), json!({"type": "connection_ack"})),
+        (json!("Bearer nonsense"), json!({"code": 4403, "reason": "Forbidden"})),
+        (json!(null), json!({"code": 4403, "reason": "Forbidden"})),
+    ] {
+        let mut socket = Socket::opened(&app).await;
+        socket.send(&json!({"type": "connection_init", "payload": {"Authorization": authorization}})).await;
+        assert_eq!(socket.next().await, answer, "{authorization}");
+        if answer["code"].is_null() {
+            socket.subscribe("1", SILENT).await;
+            app.until_metric(RUNNING, 1).await;
+            app.clock.advance(2);
+            // The operation may hear of it first, and ends with an error.
+            let close = loop {
+                let message = socket.next().await;
+                if message["type"].is_null() {
+                    break message;
+                }
+                let ends = message["type"] == "complete" || message.to_string().contains("UNAUTHENTICATED");
+                assert!(ends, "{message}");
+            };
+            assert_eq!(close["code"], 4403);
+            app.until_metric(RUNNING, 0).await;
+        }
+    }
+}
+
+/// A stream that was opened with a good token ends when the token does.
+#[tokio::test]
+async fn an_event_stream_ends_with_its_token() {
+    let app = TestApp::builder(Backend::Sqlite).signed_in().spawn().await;
+    let request = app.client().post(format!("{}/graphql", app.address)).header("accept", "text/event-stream");
+    let request = request.header("authorization", app.token().expires_in(-28).bearer());
+    let mut response = request.json(&json!({ "query": SILENT })).send().await.unwrap();
+    app.until_metric(RUNNING, 1).await;
+    app.clock.advance(2);
+    let mut text = String::new();
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+    assert!(text.contains("UNAUTHENTICATED") && text.contains("event: complete"), "{text}");
+    assert_eq!(app.metric(RUNNING).await, 0);
 }

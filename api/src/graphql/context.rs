@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -13,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::loaders::{Key, Loads};
 use crate::quota::Budget;
 use crate::rate_feed::RateFeed;
+
+/// How long the clock is trusted to go on as it does.
+const CLOCK_CHECK: Duration = Duration::from_secs(30);
 
 /// Who is asking.
 #[derive(Clone, Debug)]
@@ -29,6 +33,20 @@ pub struct Caller {
     pub role: Role,
     /// From when on the token is refused, leeway included: a stream is to end then. `None` without sign-in.
     pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl Caller {
+    /// Waits until the caller's token is no longer good; for ever without one.
+    pub async fn expired(&self, clock: &Clock) {
+        let Some(end) = self.expires_at else { return std::future::pending().await };
+        // The clock is asked again from time to time: somebody may set it.
+        while let Ok(left) = (end - clock.now()).to_std() {
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(CLOCK_CHECK)).await;
+        }
+    }
 }
 
 /// What a caller may do.

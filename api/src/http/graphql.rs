@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::response::{self, MediaType};
-use super::{connection, live, websocket};
+use super::{live, websocket};
 use crate::app::State;
 use crate::config::TransportLimits;
 use crate::error::code;
@@ -164,12 +164,8 @@ async fn answer(
     match prepared.and_then(|prepared| executable(prepared, media)) {
         Ok(prepared) if media.streams(prepared.kind()) => live::answer(media, &request_id, state, prepared),
         Err(refusal) if media.streams_refusal(&refusal) => live::refused(media, &request_id, state, &refusal),
-        Ok(prepared) => tokio::select! {
-            biased;
-            executed = prepared.run() => response::executed(http, media, &request_id, &executed),
-            // Nobody sees this answer.
-            () = connection::hung_up(http) => HttpResponse::new(StatusCode::BAD_REQUEST),
-        },
+        // The library drops this future when the client hangs up.
+        Ok(prepared) => response::executed(http, media, &request_id, &prepared.run().await),
         Err(refusal) => {
             let mut response = response::refused(media, &request_id, &refusal);
             if refusal.status == Some(StatusCode::METHOD_NOT_ALLOWED) {

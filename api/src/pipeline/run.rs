@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::errors::{self, ShownError};
 use super::{Operation, Prepared, Refusal, profile};
+use crate::auth::Unauthenticated;
 use crate::error::code;
 use crate::graphql::timing::Taken;
 use crate::loaders::{Loads, operation};
@@ -109,7 +110,7 @@ impl Operation {
         let deadline = self.state.transport.operation_timeout;
         let run = operation::run(&self.loads, schema.execute(request));
         let executed = match tokio::time::timeout(deadline, AssertUnwindSafe(run).catch_unwind()).await {
-            Ok(Ok(response)) => self.executed(response, self.started),
+            Ok(Ok(response)) => self.executed(&response, self.started),
             Ok(Err(_)) => self.panicked(),
             Err(_) => self.too_late(deadline),
         };
@@ -125,13 +126,21 @@ impl Operation {
             // What the event before loaded is old by now.
             operation.loads.reset();
             let next = operation::run(&operation.loads, responses.next());
-            let next = within(deadline, &operation.loads, AssertUnwindSafe(next).catch_unwind()).await;
+            let next = within(deadline, &operation.loads, AssertUnwindSafe(next).catch_unwind());
+            let next = tokio::select! {
+                next = next => next.map_or(Next::Late, |next| next.map_or(Next::Panicked, |next| Next::Response(next.map(Box::new)))),
+                () = operation.caller.expired(&operation.state.clock) => Next::Expired,
+            };
             let started = Instant::now();
             let (executed, goes_on) = match next {
-                Some(Ok(Some(response))) => (operation.executed(response, started), true),
-                Some(Ok(None)) => return None,
-                Some(Err(_)) => (operation.panicked(), false),
-                None => (operation.too_late(deadline), false),
+                Next::Response(Some(response)) => (operation.executed(&response, started), true),
+                Next::Response(None) => return None,
+                Next::Panicked => (operation.panicked(), false),
+                Next::Late => (operation.too_late(deadline), false),
+                Next::Expired => {
+                    let error = ShownError::new(code::UNAUTHENTICATED, Unauthenticated::EXPIRED.message);
+                    (Executed::failed(error, false), false)
+                }
             };
             operation.keep_document(&executed).await;
             operation.note(&executed, started);
@@ -146,8 +155,8 @@ impl Operation {
         }
     }
 
-    fn executed(&self, response: Response, started: Instant) -> Executed {
-        let request_error = errors::is_request_error(&response);
+    fn executed(&self, response: &Response, started: Instant) -> Executed {
+        let request_error = errors::is_request_error(response);
         let errors = errors::shown_errors(&response.errors, &self.envelope.request_id);
         let serialising = Instant::now();
         let data =
@@ -219,6 +228,18 @@ fn label(kind: OperationType) -> &'static str {
         OperationType::Mutation => "mutation",
         OperationType::Subscription => "subscription",
     }
+}
+
+/// What came of waiting for the next event of a subscription.
+enum Next {
+    /// The event, or the end of them.
+    Response(Option<Box<Response>>),
+    /// A resolver panicked.
+    Panicked,
+    /// It took too long.
+    Late,
+    /// The caller's token is no longer good.
+    Expired,
 }
 
 /// Waits for an event without end, and for what it loads no longer than `deadline`.

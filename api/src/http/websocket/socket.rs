@@ -20,6 +20,7 @@ use super::outbox::Outbox;
 use super::protocol::{self, Action, Protocol};
 use crate::app::State;
 use crate::auth::Unauthenticated;
+use crate::clock::Clock;
 use crate::graphql::context::Caller;
 use crate::http::graphql::new_request_id;
 use crate::pipeline::{Envelope, GraphqlRequest, Peer};
@@ -132,7 +133,7 @@ impl Connection {
                     None
                 }
                 caller = &mut self.signing_in, if !self.signing_in.is_terminated() => self.signed_in(caller),
-                () = expired(self.peer.as_ref()) => Some(End::Close(Close::FORBIDDEN)),
+                () = expired(self.peer.as_ref(), &state.clock) => Some(End::Close(Close::FORBIDDEN)),
                 () = &mut no_init, if self.protocol.awaits_init() => Some(End::Close(Close::INIT_TIMEOUT)),
                 _ = pings.tick() => self.ping(),
                 () = &mut stopping => Some(End::Close(Close::GOING_AWAY)),
@@ -259,7 +260,10 @@ fn is_cut(error: &std::io::Error) -> bool {
     error.get_ref().and_then(|cause| cause.downcast_ref::<PayloadError>()).is_some()
 }
 
-/// Until the token of the caller runs out. Callers do not know yet when that is.
-async fn expired(_peer: Option<&Peer>) {
-    std::future::pending::<()>().await;
+/// Until the token of the caller is no longer good.
+async fn expired(peer: Option<&Peer>, clock: &Clock) {
+    match peer {
+        Some(peer) => peer.caller.expired(clock).await,
+        None => std::future::pending().await,
+    }
 }
