@@ -43,15 +43,15 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Bounded<K, V> {
     }
 
     /// Keeps an entry, unless it is larger than all may be.
-    pub fn keep(&self, key: K, value: V) {
-        let size = (self.size)(&key, &value);
+    pub fn keep(&self, key: &K, value: V) {
+        let size = (self.size)(key, &value);
         if size > self.max_bytes {
             return;
         }
         let mut entries = self.lock();
         self.bytes.fetch_add(size, Ordering::Relaxed);
         if let Some(old) = entries.cache_set(key.clone(), value) {
-            self.bytes.fetch_sub((self.size)(&key, &old), Ordering::Relaxed);
+            self.bytes.fetch_sub((self.size)(key, &old), Ordering::Relaxed);
         }
         // The store has no other way to give up its oldest entry.
         while self.bytes.load(Ordering::Relaxed) > self.max_bytes && entries.cache_size() > 1 {

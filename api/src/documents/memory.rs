@@ -37,7 +37,7 @@ impl Memory {
 
     /// Keeps a document.
     pub(super) fn keep(&self, hash: Hash, text: &Arc<str>, now: DateTime<Utc>) {
-        self.0.keep(hash, Entry { text: Arc::clone(text), shared_at: now });
+        self.0.keep(&hash, Entry { text: Arc::clone(text), shared_at: now });
     }
 
     /// How many documents are kept, and how many bytes they take.

@@ -161,7 +161,7 @@ impl Guard {
         let document = async_graphql::parser::parse_query(text)
             .map_err(|error| refused("the document is not GraphQL".to_owned(), error.positions().next()))?;
         let document = Arc::new(document);
-        self.parsed.keep(text.into(), Parsed { document: Arc::clone(&document), tokens });
+        self.parsed.keep(&text.into(), Parsed { document: Arc::clone(&document), tokens });
         Ok(document)
     }
 
