@@ -92,8 +92,8 @@ impl Application {
         }
         let metrics = Metrics::new()?;
         let sdl = sdl(config.subgraph);
-        let guard = Guard::new(config.limits, &sdl, config.max_page_size, config.introspection)
-            .map_err(Error::internal)?;
+        let guard =
+            Guard::new(config.limits, &sdl, config.max_page_size, config.introspection).map_err(Error::internal)?;
         let shared = match &config.redis {
             Some(url) => Some(SharedStore::open(url, config.redis_timeout, &metrics).await?),
             None => None,

@@ -17,8 +17,8 @@ use dermaga_api::guard::{Guard, Limits};
 use dermaga_api::pipeline::{Executed, GraphqlRequest, Refusal};
 use serde_json::{Value, json};
 
-const README: &str = include_str!("../../README.md");
-const INTROSPECTION: &str = include_str!("../src/guard/introspection.graphql");
+const README: &str = include_str!("../../../README.md");
+const INTROSPECTION: &str = include_str!("../../src/guard/introspection.graphql");
 
 /// What stands in the first block of the README in this language.
 fn block(language: &str) -> &'static str {

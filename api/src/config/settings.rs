@@ -78,7 +78,7 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_AUTH_JWKS_REFRESH", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub auth_jwks_refresh: Option<String>,
-    /// Other sites whose pages may send requests: https://app.example, separated by commas [default: none]
+    /// Other sites whose pages may send requests, separated by commas, as `https://app.example` [default: none]
     #[arg(long, env = "DERMAGA_ALLOWED_ORIGINS", value_name = "ORIGINS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub allowed_origins: Option<String>,
