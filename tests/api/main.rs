@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "a test's name and its first line say what it is for")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; the helpers between the tests are tests too")]
 
+mod attacks;
 mod bad_documents;
 mod bad_input;
 mod cli;
