@@ -116,7 +116,8 @@ each_database! {
 
     /// No list, count or sum of one account changes with what another one has.
     async fn another_accounts_rows_are_in_no_answer(backend: Backend) {
-        let app = TestApp::spawn(backend).await;
+        let app = TestApp::builder(backend).settings(|settings| settings.max_cost = Some("1000000".to_owned()));
+        let app = app.spawn().await;
         story(&app).await;
         let sums = "amount { amount } received { amount } outstanding { amount } overdue { amount }";
         let list = format!(

@@ -5,7 +5,12 @@ use dermaga_tests::{Backend, TestApp, each_database};
 each_database! {
     /// No N+1: what an operation costs depends on what it asks for, and not on how much there is.
     async fn statements_depend_on_the_shape_only(backend: Backend) {
-        let app = TestApp::builder(backend).settings(|settings| settings.max_page_size = Some("1000".to_owned()));
+        let app = TestApp::builder(backend).settings(|settings| {
+            settings.max_page_size = Some("1000".to_owned());
+            settings.max_cost = Some("10000000".to_owned());
+            // A thousand payments with all that is below them take a while without optimisation.
+            settings.operation_timeout = Some("60".to_owned());
+        });
         let app = app.spawn().await.with_demo_payments(1_000).await;
         // Where a payment has nothing below it there is nothing to load: the single one must have everything.
         let partly_paid = app

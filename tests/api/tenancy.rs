@@ -410,7 +410,8 @@ impl Schema {
         let documents = fields.map(|field| format!("{{ {} }}", self.select(field, &mut vec!["Query"])));
         let documents: Vec<_> = documents.collect();
         assert!(
-            documents.iter().any(|document| document.contains("allocations { __typename nodes { __typename receipt")),
+            documents.iter().any(|document| document
+                .contains("allocations { __typename edges { __typename cursor node { __typename receipt")),
             "{documents:#?}"
         );
         documents
