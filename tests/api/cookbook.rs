@@ -17,8 +17,12 @@ use std::path::{Path, PathBuf};
 use dermaga_tests::{Backend, TestApp, each_database};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, http::HeaderValue};
+
+/// The documents that the server `trusted` runs.
+const TRUSTED: &str = "{\"ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38\": \"{__typename}\"}";
 
 /// A piece of the page: prose, or a fenced block.
 enum Piece {
@@ -63,18 +67,27 @@ fn write(pieces: &[Piece]) -> String {
 struct Servers {
     backend: Backend,
     running: HashMap<String, TestApp>,
+    manifest: NamedTempFile,
 }
 
 impl Servers {
     async fn get(&mut self, name: &str) -> &TestApp {
         if !self.running.contains_key(name) {
             let builder = TestApp::builder(self.backend);
-            let app = match name {
-                "local" => builder.settings(|settings| settings.demo_ticker = Some("1".to_owned())).spawn().await,
-                "small" => builder.settings(|settings| settings.max_cost = Some("100".to_owned())).spawn().await,
+            let builder = match name {
+                "local" => builder.settings(|settings| settings.demo_ticker = Some("1".to_owned())),
+                "small" => builder.settings(|settings| settings.max_cost = Some("100".to_owned())),
+                "quota" => builder.settings(|settings| settings.quota_cost = Some("100".to_owned())),
+                "trusted" => {
+                    let path = self.manifest.path().to_str().unwrap().to_owned();
+                    builder.settings(|settings| settings.trusted_documents = Some(path))
+                }
+                "signed-in" => {
+                    builder.signed_in().settings(|settings| settings.introspection = Some("false".to_owned()))
+                }
                 other => panic!("no server is called {other}"),
             };
-            let app = app.with_demo_payments(1_000).await;
+            let app = builder.spawn().await.with_demo_payments(1_000).await;
             self.running.insert(name.to_owned(), app);
         }
         &self.running[name]
@@ -145,6 +158,7 @@ async fn send(app: &TestApp, request: &str, shown: &str) -> String {
     let mut sent = app.client().request(method.parse().unwrap(), format!("{}{target}", app.address));
     for line in lines {
         let (name, value) = line.split_once(": ").unwrap();
+        let value = value.replace("TOKEN", app.token().role("CLERK").bearer().trim_start_matches("Bearer "));
         sent = sent.header(name, value);
     }
     let mut response = sent.body(body.trim_end().to_owned()).send().await.unwrap();
@@ -245,7 +259,9 @@ each_database! {
     async fn every_request_answers_as_printed(backend: Backend) {
         let printed = std::fs::read_to_string(page()).unwrap();
         let mut pieces = read(&printed);
-        let mut servers = Servers { backend, running: HashMap::new() };
+        let manifest = NamedTempFile::new().unwrap();
+        std::fs::write(manifest.path(), TRUSTED).unwrap();
+        let mut servers = Servers { backend, running: HashMap::new(), manifest };
         let played = play(&mut pieces, &mut servers).await;
         assert!(played >= 20, "only {played} requests were found");
         let answered = write(&pieces);

@@ -12,6 +12,7 @@ mod cli_imports;
 mod cli_serve;
 mod commodities;
 mod commodity_search;
+mod cookbook;
 mod cross_site;
 mod currencies;
 mod deadlines;
