@@ -98,12 +98,14 @@ each_database! {
         let app = app.spawn().await;
         for query in [
             INTROSPECTION,
-            "{ __type(name: \"Query\") { name } }",
             "{ ...f } fragment f on Query { ... { schema: __schema { types { name } } } }",
         ] {
             let words = refused(&app, query, "INTROSPECTION_DISABLED").await;
             assert!(words.contains("introspection is off"), "{words}");
         }
+        // A type may be null: there none is known.
+        let answer = app.graphql("{ __type(name: \"Query\") { name fields { name } } ...f } fragment f on Query { x: __type(name: \"ID\") { name } }").await;
+        assert_eq!(*answer.data(), json!({"__type": null, "x": null}));
         assert_eq!(app.graphql("{ __typename viewer { __typename } }").await.at("/viewer/__typename"), "Viewer");
     }
 

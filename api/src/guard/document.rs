@@ -174,7 +174,8 @@ impl<'a> Walk<'a> {
 
     fn field(&mut self, field: &'a Positioned<Field>) -> Result<Size, Refusal> {
         let (at, field) = (field.pos, &field.node);
-        if matches!(field.name.node.as_str(), "__schema" | "__type") {
+        // `__type` may be null, and is where introspection is off: then no type is known.
+        if field.name.node == "__schema" {
             self.introspects.get_or_insert(at);
         }
         let mut size = Size::one();

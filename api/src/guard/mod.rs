@@ -132,6 +132,11 @@ impl Guard {
         Ok(Self { limits, model: Model::new(sdl)?, max_page_size: max_page_size.into(), introspection, parsed })
     }
 
+    /// Whether the schema may be asked for.
+    pub fn allows_introspection(&self) -> bool {
+        self.introspection
+    }
+
     /// Parses a document that is safe to parse, and refuses any other.
     ///
     /// # Errors

@@ -129,6 +129,9 @@ async fn admit(
     let mut prepared = Request::new(resolved.text.as_ref()).variables(request.variables);
     prepared.operation_name = request.operation_name;
     prepared.set_parsed_query(admitted.document);
+    if !state.guard.allows_introspection() {
+        prepared = prepared.disable_introspection();
+    }
     let prepared = prepared
         .data(RequestContext {
             caller: caller.clone(),
