@@ -183,7 +183,7 @@ test('a subscription shows what is published until it is stopped', async () => {
   assert.deepEqual(sockets, [], 'no socket is opened before a subscription is run');
   await page.getByRole('tab', { name: 'RateUpdated' }).click();
   await page.waitForFunction(() => localStorage.getItem('graphiql:query')?.includes('RateUpdated'), null, WAIT);
-  await page.locator('.graphiql-query-editor .view-line', { hasText: 'RateUpdated' }).click();
+  await page.locator('.graphiql-query-editor .view-line', { hasText: 'subscription' }).click();
   await page.keyboard.press('Control+Enter');
   const { data, errors } = await answer();
 
