@@ -10,5 +10,6 @@ pub mod hs_code;
 pub mod money;
 pub mod quotation;
 pub mod rate;
+pub mod rejection;
 
 pub(crate) mod ratio;
