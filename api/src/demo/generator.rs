@@ -10,8 +10,8 @@ use super::currencies::DemoCurrency;
 use super::dice::Dice;
 use super::ledger::{Arrival, Ledger, Part};
 use super::order::{Line, Order};
-use super::plan::Plan;
-use super::story;
+use super::{plan, story};
+use crate::domain::plan::Plan;
 
 #[cfg(test)]
 mod tests;
@@ -72,7 +72,7 @@ impl Generator {
         let created_at = calendar::creation(&mut dice);
         let order = Order::draw(&mut dice);
         let amount = order.amount();
-        let plan = Plan::draw(&mut dice, order.currency, amount, calendar::day_of(created_at));
+        let plan = plan::draw(&mut dice, order.currency, amount, calendar::day_of(created_at));
         let story = story::draw(&mut dice, &plan.parts, order.currency.settlement_unit, created_at);
         let mut ledger = Ledger::new(&plan.parts, created_at);
         ledger.run(&story, calendar::end());

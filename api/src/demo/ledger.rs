@@ -13,8 +13,8 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use entity::{installment, payment};
 
-use super::plan::PlannedPart;
 use super::story::{Dated, Event};
+use crate::domain::plan::PlannedPart;
 
 /// A payment's amounts after what has happened so far.
 #[derive(Debug)]

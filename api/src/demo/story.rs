@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::calendar::{day_of, office_hours};
 use super::dice::Dice;
-use super::plan::PlannedPart;
+use crate::domain::plan::PlannedPart;
 
 /// Something that happens to a payment.
 #[derive(Clone, Debug)]

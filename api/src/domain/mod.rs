@@ -8,6 +8,7 @@ pub mod currency;
 pub mod decimal;
 pub mod hs_code;
 pub mod money;
+pub mod plan;
 pub mod quotation;
 pub mod rate;
 pub mod rejection;
