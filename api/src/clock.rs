@@ -3,10 +3,11 @@
 //! Everything else is handed a [`Clock`], so that a test can say what day it is. `clippy.toml` bans
 //! `Utc::now` and its friends elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, DurationRound, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 /// Tells the time.
 #[derive(Clone)]
@@ -33,6 +34,14 @@ impl Clock {
     pub fn now(&self) -> DateTime<Utc> {
         let now = (self.0)();
         now.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(now)
+    }
+
+    /// A new id: a UUIDv7 of now, greater than every one that this process made before.
+    pub fn new_id(&self) -> Uuid {
+        static CONTEXT: Mutex<ContextV7> = Mutex::new(ContextV7::new());
+        let now = (self.0)();
+        let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+        Uuid::new_v7(Timestamp::from_unix(&CONTEXT, seconds, now.timestamp_subsec_nanos()))
     }
 
     /// The calendar day it is now in `zone`.

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod auth;
 pub mod bounded;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod http;
 pub mod import;
 pub mod loaders;
 pub mod metrics;
+pub mod payment_feed;
 pub mod pipeline;
 pub mod progress;
 pub mod quota;

@@ -39,4 +39,28 @@ ids! {
     AllocationId;
     /// Identifies a line of a payment.
     PaymentLineId;
+    /// Identifies a refund of a receipt.
+    RefundId;
+}
+
+/// What stands before the id of a noun that clients may name, so that a person sees what it is.
+macro_rules! global_ids {
+    ($($name:ident $prefix:literal;)*) => {$(
+        impl $name {
+            /// What stands before `_` in the global id.
+            pub const PREFIX: &str = $prefix;
+
+            /// The id as clients see it.
+            pub fn global(self) -> String {
+                format!(concat!($prefix, "_{}"), self.0.simple())
+            }
+        }
+    )*};
+}
+
+global_ids! {
+    PaymentId "pay";
+    InstallmentId "ins";
+    ReceiptId "rec";
+    RefundId "ref";
 }

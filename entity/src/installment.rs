@@ -29,6 +29,8 @@ pub struct Model {
     pub currency: String,
     /// What is due.
     pub amount: i64,
+    /// What its plan gave it. More than `amount` when a later plan closed it at what it held.
+    pub planned_amount: i64,
     /// Put on it out of receipts.
     pub allocated: i64,
     /// Forgiven.

@@ -9,13 +9,16 @@ pub mod account;
 pub mod allocation;
 pub mod commodity;
 pub mod currency_rate;
+pub mod idempotency_key;
 pub mod ids;
 pub mod installment;
 pub mod installment_plan;
 pub mod payment;
+pub mod payment_event;
 pub mod payment_line;
 pub mod rate_source;
 pub mod receipt;
+pub mod refund;
 
 /// A table whose rows each belong to one account.
 ///

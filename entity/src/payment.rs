@@ -47,6 +47,8 @@ pub struct Model {
     pub next_due_date: Option<Date>,
     /// Rises by one with each committed change; starts at 1.
     pub version: i32,
+    /// The hash of its last event, in hexadecimal.
+    pub head_hash: String,
     /// When the payment was created.
     pub created_at: DateTimeUtc,
     /// When the payment last changed.

@@ -3,6 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 use crate::AccountScoped;
+use crate::currency_rate;
 use crate::ids::{AccountId, PaymentId, ReceiptId};
 
 /// Money that arrived for a payment. Every amount is in minor units of `currency`.
@@ -31,6 +32,17 @@ pub struct Model {
     pub method: String,
     /// The bank's or the payer's own name for it; unique in the account.
     pub external_reference: Option<String>,
+    /// The currency of the account's books when it was recorded; with the fields below the rate of that day,
+    /// frozen. `None` when that is the receipt's own currency, or no rate was known.
+    pub fx_quote: Option<String>,
+    /// Units of `fx_quote` for one of `currency`, an exact decimal in text.
+    pub fx_rate: Option<String>,
+    /// The day that the rate is from.
+    pub fx_effective_date: Option<Date>,
+    /// What the rate is for.
+    pub fx_purpose: Option<currency_rate::Purpose>,
+    /// Code of who published it.
+    pub fx_source: Option<String>,
     /// When it was undone.
     pub reversed_at: Option<DateTimeUtc>,
     /// When it was recorded.

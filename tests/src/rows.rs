@@ -102,6 +102,7 @@ impl PaymentBuilder {
             time_zone: "Asia/Jakarta".to_owned(),
             next_due_date: (!self.paid).then_some(first_due),
             version: 1,
+            head_hash: dermaga_api::domain::ledger::GENESIS.to_owned(),
             created_at: self.created_at,
             updated_at: self.created_at,
         };
@@ -119,6 +120,7 @@ impl PaymentBuilder {
                     due_date: first_due + chrono::Days::new(7 * u64::try_from(sequence - 1).unwrap()),
                     currency: self.currency.clone(),
                     amount: *amount,
+                    planned_amount: *amount,
                     allocated,
                     waived: 0,
                     outstanding,

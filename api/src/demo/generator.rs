@@ -138,6 +138,7 @@ impl Rows<'_> {
             time_zone: order.time_zone.to_owned(),
             next_due_date: ledger.next_due_date(),
             version: 1 + ledger.changes,
+            head_hash: crate::domain::ledger::GENESIS.to_owned(),
             created_at: self.created_at,
             updated_at: ledger.changed_at,
         }
@@ -168,6 +169,7 @@ impl Rows<'_> {
             due_date: part.planned.due_date,
             currency: self.currency.code.to_owned(),
             amount: part.planned.amount,
+            planned_amount: part.planned.amount,
             allocated: part.allocated,
             waived: part.waived,
             outstanding: if ledger.cancelled { 0 } else { part.outstanding() },
@@ -196,6 +198,11 @@ impl Rows<'_> {
                 received_at: arrival.received_at,
                 method: method.to_owned(),
                 external_reference: Some(format!("{prefix}{day}-{}-{:06}-{}", self.generator.label, self.n, at + 1)),
+                fx_quote: None,
+                fx_rate: None,
+                fx_effective_date: None,
+                fx_purpose: None,
+                fx_source: None,
                 reversed_at: arrival.reversed_at,
                 created_at: arrival.recorded_at,
             }

@@ -7,10 +7,12 @@
 pub mod currency;
 pub mod decimal;
 pub mod hs_code;
+pub mod ledger;
 pub mod money;
 pub mod plan;
 pub mod quotation;
 pub mod rate;
 pub mod rejection;
+pub mod text;
 
 pub(crate) mod ratio;

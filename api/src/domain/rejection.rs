@@ -115,6 +115,41 @@ impl Rejection {
         Rejection::new(field, message, reason)
     }
 
+    /// The amount at `field` is in another currency than what it is for.
+    pub fn currency_mismatch(
+        field: impl IntoIterator<Item = impl Into<String>>,
+        message: impl Into<String>,
+    ) -> Rejection {
+        Rejection::new(field, message, Reason::CurrencyMismatch)
+    }
+
+    /// The amount at `field` is more than what is outstanding.
+    pub fn exceeds_outstanding(
+        field: impl IntoIterator<Item = impl Into<String>>,
+        message: impl Into<String>,
+        outstanding: Money,
+    ) -> Rejection {
+        Rejection::new(field, message, Reason::AmountExceedsOutstanding { outstanding })
+    }
+
+    /// What `field` asks for cannot be done to the payment as it is.
+    pub fn invalid_state(
+        field: impl IntoIterator<Item = impl Into<String>>,
+        message: impl Into<String>,
+        payment: payment::Model,
+    ) -> Rejection {
+        Rejection::new(field, message, Reason::InvalidState { payment: Box::new(payment) })
+    }
+
+    /// The payment is not the version any more that the caller has seen.
+    pub fn version_conflict(
+        field: impl IntoIterator<Item = impl Into<String>>,
+        message: impl Into<String>,
+        current: payment::Model,
+    ) -> Rejection {
+        Rejection::new(field, message, Reason::VersionConflict { current: Box::new(current) })
+    }
+
     /// The same, where what was refused stands below `path`.
     #[must_use]
     pub fn under(mut self, path: impl IntoIterator<Item = impl Into<String>>) -> Rejection {

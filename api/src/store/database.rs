@@ -1,4 +1,4 @@
-//! The database: opening it, migrating it, and the one place that opens a transaction.
+//! The database: opening it, migrating it, reading it and writing it.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use migration::Migrator;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
-};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
 use sea_orm_migration::MigratorTrait;
 
 use super::reader::{Meter, Reader};
+use super::transaction::{Transactions, Transient};
 use crate::error::{Error, Result};
+
+/// How long a write to SQLite waits for its turn.
+const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -41,6 +42,7 @@ impl DatabaseSettings {
 #[derive(Clone, Debug)]
 pub struct Database {
     connection: DatabaseConnection,
+    transactions: Transactions,
 }
 
 /// What the connection pool is doing.
@@ -80,7 +82,7 @@ impl Database {
                     // What was answered as committed survives a power cut, not only the end of the process.
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
-                    .busy_timeout(Duration::from_secs(10))
+                    .busy_timeout(SQLITE_PATIENCE)
             });
         }
         if let Some(time) = settings.statement_timeout {
@@ -88,7 +90,8 @@ impl Database {
             options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", &milliseconds)]));
         }
         let connection = sea_orm::Database::connect(options).await?;
-        Ok(Self { connection })
+        let transactions = Transactions::new(connection.clone(), settings.acquire_timeout.max(SQLITE_PATIENCE))?;
+        Ok(Self { connection, transactions })
     }
 
     /// Brings the tables up to date. Returns how many migrations ran.
@@ -130,23 +133,39 @@ impl Database {
     where
         E: From<sea_orm::DbErr>,
     {
-        // A deferred SQLite transaction that reads and then writes can fail as busy, however long it waits.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let transaction = self.connection.begin_with_options(options).await?;
-        match work(&transaction).await {
-            Ok(value) => {
-                transaction.commit().await?;
-                Ok(value)
-            }
-            Err(error) => {
-                // The cause is what counts; a rollback that fails too ends with the connection.
-                let _ = transaction.rollback().await;
-                Err(error)
-            }
-        }
+        self.transactions.once(work).await
+    }
+
+    /// Like [`write`](Self::write), counted on `meter`, and run again a few times when the database gave the
+    /// transaction up for the sake of another. `work` must do nothing outside the database.
+    ///
+    /// # Errors
+    /// What `work` fails with, or the database.
+    pub async fn change<T, E>(&self, meter: &Arc<Meter>, work: impl AsyncFn(&Reader) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<sea_orm::DbErr> + Transient,
+    {
+        self.transactions.retried(meter, work).await
+    }
+
+    /// Runs `work`, which only reads, on one state of the database.
+    ///
+    /// # Errors
+    /// What `work` fails with, or the database.
+    pub async fn snapshot<T, E>(
+        &self,
+        meter: &Arc<Meter>,
+        work: impl AsyncFnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E>
+    where
+        E: From<sea_orm::DbErr>,
+    {
+        self.transactions.snapshot(meter, work).await
+    }
+
+    /// How write transactions ended.
+    pub fn transactions(&self) -> &prometheus::IntCounterVec {
+        self.transactions.counter()
     }
 
     /// Makes the planner's statistics current, after many rows came in.

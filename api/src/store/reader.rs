@@ -1,11 +1,13 @@
-//! The connection through which everything is read, and the meter that counts what it runs.
+//! The connection through which everything is read and written, and the meter that counts what it runs.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+};
 
 /// What one operation cost the database.
 #[derive(Debug, Default)]
@@ -65,29 +67,40 @@ impl Meter {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(batch);
     }
 
-    fn keep(&self, statement: &Statement) {
+    pub(super) fn keep(&self, statement: &Statement) {
         if let Some(list) = &self.recorded {
             list.lock().unwrap_or_else(PoisonError::into_inner).push(statement.clone());
         }
     }
 
-    fn record_statement(&self, rows: usize, took: Duration) {
+    pub(super) fn record_statement(&self, rows: usize, took: Duration) {
         self.statements.fetch_add(1, Ordering::Relaxed);
         self.rows.fetch_add(rows as u64, Ordering::Relaxed);
         self.microseconds.fetch_add(took.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
-/// A connection pool with a meter before it.
+/// A connection pool or a transaction, with a meter before it.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    connection: DatabaseConnection,
+    connection: Connection,
     meter: Arc<Meter>,
+}
+
+#[derive(Clone, Debug)]
+enum Connection {
+    Pool(DatabaseConnection),
+    Transaction(Arc<DatabaseTransaction>),
 }
 
 impl Reader {
     pub(super) fn new(connection: DatabaseConnection, meter: Arc<Meter>) -> Self {
-        Self { connection, meter }
+        Self { connection: Connection::Pool(connection), meter }
+    }
+
+    /// Runs everything in a transaction.
+    pub(super) fn within(transaction: Arc<DatabaseTransaction>, meter: Arc<Meter>) -> Self {
+        Self { connection: Connection::Transaction(transaction), meter }
     }
 
     /// What it has run.
@@ -96,16 +109,26 @@ impl Reader {
     }
 }
 
+/// Calls the method of whichever connection it is.
+macro_rules! on {
+    ($reader:expr, $connection:ident => $call:expr) => {
+        match &$reader.connection {
+            Connection::Pool($connection) => $call,
+            Connection::Transaction($connection) => $call,
+        }
+    };
+}
+
 #[async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.connection.get_database_backend()
+        on!(self, connection => connection.get_database_backend())
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
         self.meter.keep(&statement);
         let start = Instant::now();
-        let result = self.connection.execute_raw(statement).await;
+        let result = on!(self, connection => connection.execute_raw(statement).await);
         self.meter.record_statement(0, start.elapsed());
         result
     }
@@ -113,7 +136,7 @@ impl ConnectionTrait for Reader {
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         self.meter.keep(&Statement::from_string(self.get_database_backend(), sql));
         let start = Instant::now();
-        let result = self.connection.execute_unprepared(sql).await;
+        let result = on!(self, connection => connection.execute_unprepared(sql).await);
         self.meter.record_statement(0, start.elapsed());
         result
     }
@@ -121,7 +144,7 @@ impl ConnectionTrait for Reader {
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
         self.meter.keep(&statement);
         let start = Instant::now();
-        let result = self.connection.query_one_raw(statement).await;
+        let result = on!(self, connection => connection.query_one_raw(statement).await);
         self.meter.record_statement(usize::from(matches!(result, Ok(Some(_)))), start.elapsed());
         result
     }
@@ -129,7 +152,7 @@ impl ConnectionTrait for Reader {
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.meter.keep(&statement);
         let start = Instant::now();
-        let result = self.connection.query_all_raw(statement).await;
+        let result = on!(self, connection => connection.query_all_raw(statement).await);
         self.meter.record_statement(result.as_ref().map_or(0, Vec::len), start.elapsed());
         result
     }

@@ -1,0 +1,223 @@
+//! The one place that opens a transaction, and ends it.
+//!
+//! A transaction that the database gave up for the sake of another is run again, a few times and counted. One
+//! that fails in any other way leaves nothing behind.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use prometheus::{IntCounterVec, Opts};
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::reader::{Meter, Reader};
+use crate::error::{Error, Result};
+
+/// How often a transaction is tried in all.
+const TRIES: u32 = 6;
+
+/// What is waited before the second try, at the most; twice as much before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+
+/// Whether an error says that the same transaction may well succeed when it is run again.
+pub trait Transient {
+    /// See the trait.
+    fn is_transient(&self) -> bool;
+}
+
+impl Transient for DbErr {
+    fn is_transient(&self) -> bool {
+        let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = self else { return false };
+        let sea_orm::RuntimeErr::SqlxError(error) = error else { return false };
+        let code = error.as_database_error().and_then(|error| error.code());
+        // PostgreSQL: serialisation failure, deadlock, and a row that another transaction was first to insert, which
+        // the next try will find. SQLite: busy in three ways, locked in two, and the like of that row in two.
+        matches!(
+            code.as_deref(),
+            Some("40001" | "40P01" | "23505" | "5" | "261" | "517" | "6" | "262" | "1555" | "2067")
+        )
+    }
+}
+
+impl Transient for Error {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Internal(cause) | Self::Unavailable(cause) => {
+                cause.downcast_ref::<DbErr>().is_some_and(Transient::is_transient)
+            }
+            Self::Caller { .. } => false,
+        }
+    }
+}
+
+/// Opens transactions.
+#[derive(Clone, Debug)]
+pub(super) struct Transactions {
+    connection: DatabaseConnection,
+    /// SQLite has one writer at a time. Waiting here is fair and costs nothing; its own way is to try again and
+    /// again, and to fail whoever has no luck.
+    writer: Option<Arc<Semaphore>>,
+    patience: Duration,
+    counter: IntCounterVec,
+}
+
+impl Transactions {
+    pub(super) fn new(connection: DatabaseConnection, patience: Duration) -> Result<Self> {
+        let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+        let options =
+            Opts::new("dermaga_transactions_total", "Write transactions by outcome (committed, rolled_back, retried).");
+        let counter = IntCounterVec::new(options, &["outcome"]).map_err(Error::internal)?;
+        Ok(Self { connection, writer: sqlite.then(|| Arc::new(Semaphore::new(1))), patience, counter })
+    }
+
+    /// How transactions ended.
+    pub(super) fn counter(&self) -> &IntCounterVec {
+        &self.counter
+    }
+
+    /// Runs `work` in a transaction once, and commits when it succeeds.
+    pub(super) async fn once<T, E: From<DbErr>>(
+        &self,
+        work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (transaction, _turn) = self.begin(self.for_writing()).await?;
+        match work(&transaction).await {
+            Ok(value) => {
+                self.commit(transaction).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.roll_back(transaction).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `work` in a transaction, and commits when it succeeds. It runs again when the database gave up for the
+    /// sake of another transaction.
+    pub(super) async fn retried<T, E: From<DbErr> + Transient>(
+        &self,
+        meter: &Arc<Meter>,
+        work: impl AsyncFn(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut tries = 1;
+        loop {
+            let error = match self.attempt(meter, &work).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if tries == TRIES || !error.is_transient() {
+                return Err(error);
+            }
+            self.counter.with_label_values(&["retried"]).inc();
+            // Whoever collided must not collide again.
+            let pause = FIRST_PAUSE * 2_u32.pow(tries - 1);
+            tokio::time::sleep(pause.mul_f64(fraction())).await;
+            tries += 1;
+        }
+    }
+
+    async fn attempt<T, E: From<DbErr>>(
+        &self,
+        meter: &Arc<Meter>,
+        work: impl AsyncFn(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (transaction, _turn) = self.measured(meter, "BEGIN", self.begin(self.for_writing())).await?;
+        let transaction = Arc::new(transaction);
+        let result = work(&Reader::within(Arc::clone(&transaction), Arc::clone(meter))).await;
+        // A reader that outlived the work would still write into the transaction: then nothing is committed.
+        let transaction =
+            Arc::into_inner(transaction).ok_or_else(|| DbErr::Custom("a transaction outlived its work".to_owned()))?;
+        match result {
+            Ok(value) => {
+                self.measured(meter, "COMMIT", self.commit(transaction)).await?;
+                Ok(value)
+            }
+            Err(error) => {
+                self.measured(meter, "ROLLBACK", async {
+                    self.roll_back(transaction).await;
+                    Ok::<_, DbErr>(())
+                })
+                .await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `work` on one state of the database, whatever is written meanwhile.
+    pub(super) async fn snapshot<T, E: From<DbErr>>(
+        &self,
+        meter: &Arc<Meter>,
+        work: impl AsyncFnOnce(&Reader) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let options = TransactionOptions {
+            isolation_level: self.writer.is_none().then_some(IsolationLevel::RepeatableRead),
+            access_mode: self.writer.is_none().then_some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        };
+        let transaction = Arc::new(self.connection.begin_with_options(options).await?);
+        let result = work(&Reader::within(Arc::clone(&transaction), Arc::clone(meter))).await;
+        if let Some(transaction) = Arc::into_inner(transaction) {
+            // Nothing was written; what fails here ends with the connection.
+            let _ = transaction.rollback().await;
+        }
+        result
+    }
+
+    fn for_writing(&self) -> TransactionOptions {
+        // A deferred SQLite transaction that reads and then writes can fail as busy, however long it waits.
+        TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        }
+    }
+
+    async fn begin(
+        &self,
+        options: TransactionOptions,
+    ) -> Result<(DatabaseTransaction, Option<OwnedSemaphorePermit>), DbErr> {
+        let turn = match &self.writer {
+            None => None,
+            Some(writer) => {
+                let turn = tokio::time::timeout(self.patience, Arc::clone(writer).acquire_owned()).await;
+                let failed = || DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
+                Some(turn.map_err(|_| failed())?.map_err(|_| failed())?)
+            }
+        };
+        Ok((self.connection.begin_with_options(options).await?, turn))
+    }
+
+    async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
+        let result = transaction.commit().await;
+        self.counter.with_label_values(&[if result.is_ok() { "committed" } else { "rolled_back" }]).inc();
+        result
+    }
+
+    async fn roll_back(&self, transaction: DatabaseTransaction) {
+        self.counter.with_label_values(&["rolled_back"]).inc();
+        // The cause is what counts; a rollback that fails too ends with the connection.
+        let _ = transaction.rollback().await;
+    }
+
+    async fn measured<T>(
+        &self,
+        meter: &Meter,
+        sql: &str,
+        step: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        meter.keep(&Statement::from_string(self.connection.get_database_backend(), sql));
+        let start = Instant::now();
+        let result = step.await;
+        meter.record_statement(0, start.elapsed());
+        result
+    }
+}
+
+/// Something between 0 and 1.
+fn fraction() -> f64 {
+    let (_, random) = uuid::Uuid::now_v7().as_u64_pair();
+    f64::from((random & 0xffff) as u16) / f64::from(u16::MAX)
+}
