@@ -95,14 +95,15 @@ pub struct PlannedPart {
 /// # Errors
 ///
 /// All that is wrong with the terms, at most a hundred things. Paths start below the plan, as in
-/// `["even", "count"]`; an amount that cannot be split at all has the empty path.
+/// `["even", "count"]`; an amount that cannot be split at all has the empty path, since only the
+/// caller knows where it stands.
 pub fn plan(amount: Money, terms: &PlanTerms) -> Result<Plan, Vec<Rejection>> {
     let mut rejected = Vec::new();
     let minor = splittable(amount).map_err(|rejection| rejected.push(rejection)).ok();
     let planned = match terms {
         PlanTerms::Even(terms) => even::plan(minor, amount.currency, terms, &mut rejected),
         PlanTerms::Percentages(parts) => percent::plan(minor, amount.currency, parts, &mut rejected),
-        PlanTerms::Explicit(parts) => explicit(amount, parts, &mut rejected),
+        PlanTerms::Explicit(parts) => explicit(minor, amount.currency, parts, &mut rejected),
     };
     match planned {
         Some(plan) if rejected.is_empty() => Ok(plan),
@@ -170,7 +171,12 @@ fn settlement_unit(currency: Currency) -> i64 {
 }
 
 /// Takes the amounts as they were agreed.
-fn explicit(amount: Money, parts: &[ExplicitPart], rejected: &mut Vec<Rejection>) -> Option<Plan> {
+fn explicit(
+    amount: Option<i64>,
+    currency: Currency,
+    parts: &[ExplicitPart],
+    rejected: &mut Vec<Rejection>,
+) -> Option<Plan> {
     if parts.is_empty() || parts.len() > MAX_PARTS {
         rejected.push(Rejection::invalid(["explicit"], format!("a plan has from 1 to {MAX_PARTS} installments")));
         return None;
@@ -186,7 +192,7 @@ fn explicit(amount: Money, parts: &[ExplicitPart], rejected: &mut Vec<Rejection>
         if !dates::is_sensible(part.due_date) {
             reject("dueDate", dates::out_of_range());
         }
-        let minor = match Money::from_decimal(part.amount, amount.currency) {
+        let minor = match Money::from_decimal(part.amount, currency) {
             Ok(money) if money.minor > 0 => Some(money.minor),
             Ok(_) => {
                 reject("amount", "an installment must be above zero".to_owned());
@@ -200,13 +206,13 @@ fn explicit(amount: Money, parts: &[ExplicitPart], rejected: &mut Vec<Rejection>
         sum = sum.zip(minor).map(|(sum, minor)| sum.saturating_add(minor));
         planned.extend(minor.and_then(|minor| Some((part.kind, part.due_date, i64::try_from(minor).ok()?))));
     }
-    let sum = sum?;
-    if sum != amount.minor {
-        let actual = Money::new(sum, amount.currency);
-        rejected.push(Rejection::plan_sum_mismatch(["explicit"], amount, actual));
+    let (amount, sum) = (i128::from(amount?), sum?);
+    if sum != amount {
+        let (expected, actual) = (Money::new(amount, currency), Money::new(sum, currency));
+        rejected.push(Rejection::plan_sum_mismatch(["explicit"], expected, actual));
         return None;
     }
-    let settled = settlement_unit(amount.currency);
+    let settled = settlement_unit(currency);
     let is_settled = planned.iter().all(|(_, _, minor)| minor % settled == 0);
     Some(Plan::custom(if is_settled { settled } else { 1 }, planned))
 }

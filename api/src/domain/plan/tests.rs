@@ -418,7 +418,7 @@ proptest! {
             }
             Err(rejected) => {
                 let mismatch = rejected.iter().any(|rejection| matches!(rejection.reason, Reason::PlanSumMismatch { .. }));
-                prop_assert_eq!(mismatch, off != 0 && minors.iter().all(|minor| *minor > 0));
+                prop_assert_eq!(mismatch, off != 0 && amount > 0 && minors.iter().all(|minor| *minor > 0));
             }
         }
     }
