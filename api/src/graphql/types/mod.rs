@@ -10,4 +10,5 @@ pub mod node;
 pub mod payment;
 pub mod rate;
 pub mod receipt;
+pub mod user_error;
 pub mod viewer;

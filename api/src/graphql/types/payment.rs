@@ -44,6 +44,25 @@ pub enum PaymentStatus {
     WrittenOff,
 }
 
+/// What can be done to a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum PaymentAction {
+    /// Split what is outstanding anew.
+    Reschedule,
+    /// Record money that arrived.
+    RecordReceipt,
+    /// Undo a receipt, which reopens the debt.
+    ReverseReceipt,
+    /// Give money back, which does not reopen the debt.
+    Refund,
+    /// Forgive a part of what is outstanding.
+    Waive,
+    /// Call it off.
+    Cancel,
+    /// Give up what is outstanding.
+    WriteOff,
+}
+
 /// An amount owed to the account, usually paid in installments.
 #[derive(Clone, Debug)]
 pub struct Payment {
