@@ -62,6 +62,7 @@ each_database! {
             "{ ... { viewer { account } } }",
             "{ currencyRate(base: \"EUR\", quote: \"IDR\") { __typename } }",
             "{ node(id: \"com_18\") { id } }",
+            "{ previewInstallmentPlan(amount: {amount: \"100\", currency: \"IDR\"}, plan: {even: {count: 2, firstDueDate: \"2027-01-31\"}}) { count } }",
             "{ colour }",
             "{",
             // An error may be gone with the next try.

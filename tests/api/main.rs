@@ -32,6 +32,7 @@ mod payment_edges;
 mod payment_filters;
 mod payments;
 mod persisted_documents;
+mod plan_preview;
 mod plans;
 mod quotas;
 mod rates;

@@ -185,7 +185,11 @@ impl PageInfo {
     }
 }
 
-fn page_size(name: &str, size: i32, max: u32) -> Result<u32> {
+/// How many rows are asked for by the argument with this name.
+///
+/// # Errors
+/// [`code::INVALID_PAGE`] when it is none, or more than `max`.
+pub fn page_size(name: &str, size: i32, max: u32) -> Result<u32> {
     u32::try_from(size)
         .ok()
         .filter(|size| (1..=max).contains(size))

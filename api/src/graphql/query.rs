@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Object};
 
 use super::context::ContextExt;
 use super::id::GlobalId;
+use super::input::plan::PlanInput;
 use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
 use super::pagination::PageArguments;
 use super::scalars::{CurrencyCode, Date, HsCode};
@@ -13,6 +14,7 @@ use super::types::currency::Currency;
 use super::types::money::MoneyInput;
 use super::types::node::Node;
 use super::types::payment::{Payment, PaymentConnection};
+use super::types::plan_preview::PlanPreview;
 use super::types::rate::{Conversion, MissingRatePolicy, RatePurpose, RateResult};
 use super::types::viewer::Viewer;
 use crate::domain;
@@ -95,6 +97,15 @@ impl Query {
         };
         let sort = PaymentSort::new(order_by)?;
         PaymentConnection::load(ctx, filter, sort, PageArguments { first, after, last, before }).await
+    }
+
+    /// How an amount would be split, without storing anything. What a mutation would refuse is in `userErrors`.
+    async fn preview_installment_plan(
+        &self,
+        #[graphql(desc = "The amount to split, above zero.")] amount: MoneyInput,
+        #[graphql(desc = "How to split it.")] plan: PlanInput,
+    ) -> PlanPreview {
+        PlanPreview::new(amount, plan)
     }
 
     /// All currencies that are known here, by code.

@@ -249,6 +249,8 @@ mod tests {
         assert_eq!(rows("Query", "nodes"), Rows::AsLongAs(vec!["ids".to_owned()]));
         assert_eq!(rows("Query", "currencyRates"), Rows::AsLongAs(vec!["quotes".to_owned()]));
         assert_eq!(rows("Query", "currencies"), Rows::AsLongAs(vec![]));
+        assert_eq!(rows("PlanPreview", "installments"), Rows::Page(100));
+        assert_eq!(rows("PlanPreview", "userErrors"), Rows::AsLongAs(vec![]));
         assert_eq!(rows("Subscription", "rateUpdated"), Rows::One);
         // A type that is called a connection has rows, and whatever gives one says how many.
         for (name, object) in &model.types {
@@ -282,6 +284,7 @@ mod tests {
             assert!(model.object(name).unwrap().fields.values().all(|field| field.public), "{name}");
         }
         assert!(!model.object("Query").unwrap().fields["viewer"].public);
+        assert!(!model.object("Query").unwrap().fields["previewInstallmentPlan"].public);
         assert!(!model.object("Node").unwrap().fields["id"].public);
         assert_eq!(model.object("Money").unwrap().fields["converted"].days, ["on"]);
     }

@@ -8,6 +8,7 @@ pub mod installment;
 pub mod money;
 pub mod node;
 pub mod payment;
+pub mod plan_preview;
 pub mod rate;
 pub mod receipt;
 pub mod user_error;

@@ -5,6 +5,7 @@ use async_graphql::{Context, InputObject, Object};
 use super::rate::{Conversion, RatePurpose};
 use crate::domain;
 use crate::domain::currency::Currency;
+use crate::domain::rejection::Rejection;
 use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
 use crate::graphql::scalars::{CurrencyCode, Date, Decimal};
@@ -94,6 +95,15 @@ impl MoneyInput {
     pub fn money(&self) -> Result<domain::money::Money> {
         domain::money::Money::from_decimal(self.amount.0, self.currency.0)
             .map_err(|error| Error::caller(code::BAD_USER_INPUT, error.to_string()))
+    }
+
+    /// The amount as money, where a refusal is an outcome. Its path starts below this input.
+    ///
+    /// # Errors
+    /// When it has more digits than its currency.
+    pub fn read(&self) -> std::result::Result<domain::money::Money, Rejection> {
+        domain::money::Money::from_decimal(self.amount.0, self.currency.0)
+            .map_err(|error| Rejection::invalid(["amount"], error.to_string()))
     }
 }
 
