@@ -9,6 +9,7 @@ use actix_web::{App, HttpServer};
 use tokio::sync::watch;
 
 use crate::auth::Authenticator;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
@@ -18,6 +19,7 @@ use crate::graphql::{Schema, schema, sdl, timed_schema};
 use crate::guard::Guard;
 use crate::http;
 use crate::metrics::Metrics;
+use crate::payment_feed::PaymentFeed;
 use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
 use crate::seed::DEMO_SEED;
@@ -47,6 +49,10 @@ pub struct State {
     pub quotas: Quotas,
     /// Rates as they are published.
     pub rates: RateFeed,
+    /// Where payments are changed.
+    pub changes: Changes,
+    /// News of payments.
+    pub payments: PaymentFeed,
     /// What one connection may take.
     pub transport: TransportLimits,
     /// The other sites whose pages may send requests.
@@ -111,17 +117,21 @@ impl Application {
             None => Quotas::unlimited(),
         };
         let (stop, stopping) = shutdown::switch();
+        let payments = database.payment_feed(&stopping);
+        metrics.watch(database.transactions())?;
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
             timed_schema: timed_schema(config.subgraph),
             metrics,
-            clock,
+            clock: clock.clone(),
             authenticator,
             guard,
             documents,
             quotas,
             rates,
+            changes: Changes::new(database.clone(), clock.clone(), payments.clone()),
+            payments,
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,

@@ -49,6 +49,12 @@ pub mod code {
     pub const INVALID_DATE: &str = "INVALID_DATE";
     /// No such ISO 4217 code.
     pub const UNKNOWN_CURRENCY: &str = "UNKNOWN_CURRENCY";
+    /// An idempotency key is too short, too long, or not printable ASCII.
+    pub const INVALID_IDEMPOTENCY_KEY: &str = "INVALID_IDEMPOTENCY_KEY";
+    /// A whole number is malformed or has more than 64 bits.
+    pub const INVALID_BIG_INT: &str = "INVALID_BIG_INT";
+    /// What an argument names does not exist, or belongs to another account.
+    pub const NOT_FOUND: &str = "NOT_FOUND";
     /// A commodity code is malformed.
     pub const INVALID_HS_CODE: &str = "INVALID_HS_CODE";
     /// Something failed here. The request id leads to the log.

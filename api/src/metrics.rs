@@ -172,6 +172,14 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// Tells of something that counts elsewhere.
+    ///
+    /// # Errors
+    /// When something is told of under that name already.
+    pub fn watch(&self, counter: &IntCounterVec) -> Result<()> {
+        register(&self.registry, counter.clone()).map(drop)
+    }
+
     /// Notes the start of an operation.
     pub fn operation_started(&self) -> Running {
         Running::new(&self.running)

@@ -11,7 +11,9 @@ use chrono_tz::Tz;
 use entity::ids::AccountId;
 
 use crate::clock::Clock;
+use crate::domain::currency::Currency;
 use crate::error::{Error, Result};
+use crate::graphql::types::money::currency_of_row;
 use crate::store::{Database, accounts};
 
 /// How long an account is remembered.
@@ -30,6 +32,8 @@ pub(super) struct KnownAccount {
     pub(super) id: AccountId,
     /// Where its days begin.
     pub(super) time_zone: Tz,
+    /// The currency of its books.
+    pub(super) base_currency: Currency,
 }
 
 /// Looks accounts up by their names.
@@ -72,7 +76,8 @@ impl KnownAccounts {
         let account = row
             .map(|row| {
                 let time_zone = row.time_zone.parse().map_err(Error::internal)?;
-                Ok::<_, Error>(KnownAccount { id: row.id, time_zone })
+                let base_currency = currency_of_row(&row.base_currency)?;
+                Ok::<_, Error>(KnownAccount { id: row.id, time_zone, base_currency })
             })
             .transpose()?;
         let until = now + if account.is_some() { FOUND_FOR } else { MISSING_FOR };

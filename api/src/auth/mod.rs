@@ -16,6 +16,7 @@ use crate::config::{SignIn, SignInKeys};
 use crate::demo;
 use crate::error::{Error, Result};
 use crate::graphql::context::{Caller, Role};
+use crate::graphql::types::money::currency_of_row;
 use crate::store::{self, Database};
 use accounts::KnownAccounts;
 use token::Verifier;
@@ -100,6 +101,7 @@ impl Authenticator {
             account: account.id,
             account_name: account.name,
             time_zone: account.time_zone.parse().map_err(Error::internal)?,
+            base_currency: currency_of_row(&account.base_currency)?,
             role: Role::Admin,
             expires_at: None,
         }))
@@ -128,6 +130,7 @@ impl Authenticator {
             account: account.id,
             account_name: claims.account,
             time_zone: account.time_zone,
+            base_currency: account.base_currency,
             role: claims.role,
             expires_at: Some(claims.expires_at),
         })

@@ -131,6 +131,11 @@ impl Made {
         self.payments.iter().map(|(id, _)| PaymentId(*id))
     }
 
+    /// The payment and the sequence of the event, of a request that changed one payment.
+    pub fn event(&self) -> Option<(PaymentId, i32)> {
+        self.payments.first().map(|(id, version)| (PaymentId(*id), *version))
+    }
+
     /// The receipt.
     pub fn receipt(&self) -> Option<ReceiptId> {
         self.receipt.map(ReceiptId)

@@ -9,9 +9,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::ids::AccountId;
 
+use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::domain::currency::Currency;
 use crate::error::{Error, Result};
 use crate::loaders::{Key, Loads};
+use crate::payment_feed::PaymentFeed;
 use crate::quota::Budget;
 use crate::rate_feed::RateFeed;
 
@@ -29,6 +32,8 @@ pub struct Caller {
     pub account_name: String,
     /// The time zone in which the account's days begin.
     pub time_zone: Tz,
+    /// The currency in which the account keeps its books.
+    pub base_currency: Currency,
     /// What the caller may do.
     pub role: Role,
     /// From when on the token is refused, leeway included: a stream is to end then. `None` without sign-in.
@@ -75,6 +80,12 @@ pub struct RequestContext {
     pub cost: Cost,
     /// Rates as they are published.
     pub rates: RateFeed,
+    /// The id of the request, as it stands in the log.
+    pub request_id: String,
+    /// Where changes are made.
+    pub changes: Changes,
+    /// News of payments.
+    pub payments: PaymentFeed,
 }
 
 /// What an operation costs, and what is left.

@@ -4,7 +4,7 @@
 //! and takes nothing from it.
 
 use async_graphql::ID;
-use entity::ids::{InstallmentId, PaymentId, ReceiptId};
+use entity::ids::{InstallmentId, PaymentId, ReceiptId, RefundId};
 use uuid::Uuid;
 
 use crate::domain::hs_code::HsCode;
@@ -19,6 +19,8 @@ pub enum GlobalId {
     Installment(InstallmentId),
     /// `rec_…`
     Receipt(ReceiptId),
+    /// `ref_…`
+    Refund(RefundId),
     /// `com_…`
     Commodity(String),
 }
@@ -26,11 +28,11 @@ pub enum GlobalId {
 impl GlobalId {
     /// The id as text.
     pub fn encode(&self) -> ID {
-        let uuid = |prefix: &str, id: &Uuid| ID(format!("{prefix}_{}", id.simple()));
         match self {
-            Self::Payment(id) => uuid("pay", &id.0),
-            Self::Installment(id) => uuid("ins", &id.0),
-            Self::Receipt(id) => uuid("rec", &id.0),
+            Self::Payment(id) => ID(id.global()),
+            Self::Installment(id) => ID(id.global()),
+            Self::Receipt(id) => ID(id.global()),
+            Self::Refund(id) => ID(id.global()),
             Self::Commodity(code) => ID(format!("com_{code}")),
         }
     }
@@ -47,9 +49,10 @@ impl GlobalId {
             canonical.then(|| Uuid::try_parse(rest).ok()).flatten().ok_or_else(invalid)
         };
         match prefix {
-            "pay" => Ok(Self::Payment(PaymentId(uuid()?))),
-            "ins" => Ok(Self::Installment(InstallmentId(uuid()?))),
-            "rec" => Ok(Self::Receipt(ReceiptId(uuid()?))),
+            PaymentId::PREFIX => Ok(Self::Payment(PaymentId(uuid()?))),
+            InstallmentId::PREFIX => Ok(Self::Installment(InstallmentId(uuid()?))),
+            ReceiptId::PREFIX => Ok(Self::Receipt(ReceiptId(uuid()?))),
+            RefundId::PREFIX => Ok(Self::Refund(RefundId(uuid()?))),
             "com" => Ok(Self::Commodity(HsCode::parse(rest).map_err(|_| invalid())?.as_str().to_owned())),
             _ => Err(invalid()),
         }

@@ -1,5 +1,6 @@
 //! Filters and orders as they are asked for, and what they mean for the store. Other inputs have a file each.
 
+pub mod change;
 pub mod plan;
 
 use async_graphql::{Enum, ID, InputObject};

@@ -8,6 +8,7 @@
 pub mod context;
 pub mod id;
 pub mod input;
+mod mutation;
 pub mod pagination;
 mod query;
 pub mod scalars;
@@ -16,14 +17,15 @@ mod subscription;
 pub mod timing;
 pub mod types;
 
-use async_graphql::{EmptyMutation, ObjectType, Request, Response, SDLExportOptions, SchemaBuilder};
+use async_graphql::{ObjectType, Request, Response, SDLExportOptions, SchemaBuilder};
 use futures_util::stream::BoxStream;
 
+pub use mutation::Mutation;
 pub use query::Query;
 use subgraph::SubgraphQuery;
 pub use subscription::Subscription;
 
-type Executable<Q> = async_graphql::Schema<Q, EmptyMutation, Subscription>;
+type Executable<Q> = async_graphql::Schema<Q, Mutation, Subscription>;
 
 /// The executable schema.
 #[derive(Clone)]
@@ -48,8 +50,8 @@ pub fn timed_schema(subgraph: bool) -> Schema {
     }
 }
 
-fn builder<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, EmptyMutation, Subscription> {
-    Executable::build(query, EmptyMutation, Subscription)
+fn builder<Q: ObjectType + 'static>(query: Q) -> SchemaBuilder<Q, Mutation, Subscription> {
+    Executable::build(query, Mutation, Subscription)
         .register_output_type::<types::node::Node>()
         .enable_subscription_in_federation()
         .disable_suggestions()

@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::types::commodity::Commodity;
 use super::types::installment::Installment;
 use super::types::payment::Payment;
+use super::types::payment_event::PaymentEvent;
 use super::types::receipt::{Allocation, Receipt};
+use super::types::refund::Refund;
 use crate::error::{Error, Result, code};
 use crate::store::keys;
 use crate::store::page::{KeyValue, Page, PageRequest, Position};
@@ -43,6 +45,8 @@ pub struct PageInfo {
 #[graphql(concrete(name = "CommodityChildEdge", params(Commodity)))]
 #[graphql(concrete(name = "ReceiptEdge", params(Receipt)))]
 #[graphql(concrete(name = "AllocationEdge", params(Allocation)))]
+#[graphql(concrete(name = "RefundEdge", params(Refund)))]
+#[graphql(concrete(name = "PaymentEventEdge", params(PaymentEvent)))]
 pub struct Edge<T: OutputType> {
     /// The position of the row; valid in the list that it came from.
     pub cursor: String,

@@ -1,7 +1,7 @@
 //! Scalars: texts on the wire, exact values inside. None goes through a float.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
+use chrono::{Datelike, DurationRound, NaiveDate, SecondsFormat, TimeDelta, Utc};
 
 use crate::domain;
 use crate::error::code;
@@ -100,6 +100,13 @@ impl ScalarType for DateTime {
     }
 }
 
+impl DateTime {
+    /// The instant in whole microseconds, which is what both databases keep.
+    pub fn microsecond(self) -> chrono::DateTime<Utc> {
+        self.0.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(self.0)
+    }
+}
+
 /// A currency by its ISO 4217 code of three capital letters, such as `IDR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CurrencyCode(pub domain::currency::Currency);
@@ -135,6 +142,49 @@ impl ScalarType for HsCode {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.as_str().to_owned())
+    }
+}
+
+/// A client's own name for a request, 8 to 255 printable ASCII characters, such as a UUID. Sent again with the same key
+/// within a day at least, the request is not done again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(pub String);
+
+/// A client's own name for a request, 8 to 255 printable ASCII characters, such as a UUID. Sent again with the same key
+/// within a day at least, the request is not done again.
+#[Scalar]
+impl ScalarType for IdempotencyKey {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let text = text(&value, code::INVALID_IDEMPOTENCY_KEY)?;
+        if (8..=255).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            Ok(Self(text))
+        } else {
+            Err(refused(code::INVALID_IDEMPOTENCY_KEY, "expected 8 to 255 printable ASCII characters"))
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}
+
+/// A whole number as a string, which may have more than 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BigInt(pub i64);
+
+/// A whole number as a string, which may have more than 32 bits.
+#[Scalar]
+impl ScalarType for BigInt {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let text = text(&value, code::INVALID_BIG_INT)?;
+        let digits = text.strip_prefix('-').unwrap_or(&text);
+        let shaped = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = shaped.then(|| text.parse().ok()).flatten();
+        number.map(Self).ok_or_else(|| refused(code::INVALID_BIG_INT, "expected a whole number of at most 64 bits"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
     }
 }
 

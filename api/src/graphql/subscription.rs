@@ -1,15 +1,23 @@
 //! The root of all that is followed.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use async_graphql::{Context, Subscription};
+use async_graphql::{Context, ID, Subscription};
+use entity::ids::PaymentId;
+use entity::payment_event;
 use futures_util::stream::{self, Stream, StreamExt};
 
 use super::context::ContextExt;
-use super::scalars::CurrencyCode;
+use super::id::GlobalId;
+use super::scalars::{BigInt, CurrencyCode};
+use super::types::payment_event::PaymentEvent;
 use super::types::rate::{CurrencyRate, RatePurpose};
 use crate::domain::currency::Currency;
 use crate::error::{Error, Result, code};
+use crate::loaders::Source;
+use crate::payment_feed::Follower;
+use crate::store::{payment_events, payments};
 
 /// Everything that can be followed.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +26,26 @@ pub struct Subscription;
 /// Everything that can be followed.
 #[Subscription]
 impl Subscription {
+    /// Each change of a payment, in order, when it is committed, whichever replica committed it. A client that was
+    /// away names the last event that it has seen and misses nothing.
+    async fn payment_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The payment.")] payment_id: ID,
+        #[graphql(desc = "Everything after the event with this sequence: 0 for the whole history. Null: from now on.")]
+        after_sequence: Option<BigInt>,
+    ) -> Result<impl Stream<Item = Result<PaymentEvent>> + use<>> {
+        let id = GlobalId::payment(&payment_id)?;
+        let request = ctx.request()?;
+        let source = request.loads.source().clone();
+        // Before the first look, so that what happens in between is news.
+        let follower = request.payments.follow(id);
+        let row = payments::by_ids(&source.reader, source.account, &[id]).await?.pop();
+        let row = row.ok_or_else(|| Error::caller(code::NOT_FOUND, "there is no payment with this id"))?;
+        let seen = after_sequence.map_or(row.version, |after| i32::try_from(after.0.max(0)).unwrap_or(i32::MAX));
+        Ok(PaymentHistory { source, payment: id, seen, unsent: VecDeque::new(), follower }.events())
+    }
+
     /// Each rate of some currencies when it is published, from now on. In local mode a ticker publishes made-up
     /// rates, whose source says so.
     async fn rate_updated(
@@ -39,5 +67,47 @@ impl Subscription {
             let rates = quotes.iter().filter(|_| wanted).filter_map(|quote| publication.rate(base, quote.0));
             stream::iter(rates.map(|rate| CurrencyRate(Arc::new(rate))).collect::<Vec<_>>())
         }))
+    }
+}
+
+/// Events read at once.
+const EVENTS: u64 = 100;
+
+/// A follower of one payment's events.
+struct PaymentHistory {
+    source: Source,
+    payment: PaymentId,
+    /// The sequence of the last event that was read.
+    seen: i32,
+    unsent: VecDeque<payment_event::Model>,
+    follower: Follower,
+}
+
+impl PaymentHistory {
+    /// The events, without end. It ends after an error.
+    fn events(self) -> impl Stream<Item = Result<PaymentEvent>> {
+        stream::unfold(Some(self), |history| async move {
+            let mut history = history?;
+            match history.next().await {
+                Ok(event) => Some((Ok(PaymentEvent(Arc::new(event))), Some(history))),
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+    }
+
+    async fn next(&mut self) -> Result<payment_event::Model> {
+        loop {
+            if let Some(event) = self.unsent.pop_front() {
+                return Ok(event);
+            }
+            let Source { reader, account } = &self.source;
+            let events = payment_events::after(reader, *account, self.payment, self.seen, EVENTS).await?;
+            if let Some(last) = events.last() {
+                self.seen = last.sequence;
+                self.unsent.extend(events);
+            } else {
+                self.follower.news().await;
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{Key, Source};
 use crate::error::{Error, Result};
-use crate::store::Batch;
+use crate::store::{Batch, Meter};
 
 /// All loads of one operation. Each key is loaded at most once.
 pub struct Loads {
@@ -31,6 +31,16 @@ impl Loads {
     /// An empty queue for a new operation.
     pub fn new(source: Source) -> Self {
         Self { source, queues: Mutex::default(), begun: AtomicBool::new(false) }
+    }
+
+    /// Counts what the operation runs.
+    pub fn meter(&self) -> &Arc<Meter> {
+        self.source.reader.meter()
+    }
+
+    /// Where it reads, and on whose behalf.
+    pub fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Forgets what was loaded, for the next event of a subscription.

@@ -9,9 +9,11 @@ pub mod commodities;
 pub mod installments;
 mod loads;
 pub mod operation;
+pub mod payment_events;
 pub mod payments;
 pub mod rates;
 pub mod receipts;
+pub mod refunds;
 
 use std::collections::HashMap;
 use std::fmt::Debug;

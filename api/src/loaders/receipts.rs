@@ -52,6 +52,21 @@ impl Key for PaymentReceiptsKey {
     }
 }
 
+/// Whether one payment has a receipt that was neither reversed nor refunded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PaymentReversibleKey(pub PaymentId);
+
+impl Key for PaymentReversibleKey {
+    type Value = bool;
+    const LOADER: &'static str = "payment_reversible";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let found = store::receipts::reversible(&source.reader, source.account, &ids).await?;
+        Ok(keys.iter().map(|key| (*key, found.contains(&key.0))).collect())
+    }
+}
+
 /// All allocations of one receipt, as they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReceiptAllocationsKey(pub ReceiptId);

@@ -140,6 +140,9 @@ async fn admit(
             max_page_size: state.max_page_size,
             cost,
             rates: state.rates.clone(),
+            request_id: envelope.request_id.clone(),
+            changes: state.changes.clone(),
+            payments: state.payments.clone(),
         })
         .data(stages.clone());
     let operation = Operation {

@@ -13,6 +13,8 @@ use sea_orm_migration::MigratorTrait;
 use super::reader::{Meter, Reader};
 use super::transaction::{Transactions, Transient};
 use crate::error::{Error, Result};
+use crate::payment_feed::PaymentFeed;
+use crate::shutdown::Stopping;
 
 /// How long a write to SQLite waits for its turn.
 const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -161,6 +163,14 @@ impl Database {
         E: From<sea_orm::DbErr>,
     {
         self.transactions.snapshot(meter, work).await
+    }
+
+    /// News of payments: on PostgreSQL shared with other replicas, on SQLite for this process.
+    pub fn payment_feed(&self, stopping: &Stopping) -> PaymentFeed {
+        match self.backend() {
+            DbBackend::Postgres => PaymentFeed::shared(self.connection.get_postgres_connection_pool(), stopping),
+            _ => PaymentFeed::local(),
+        }
     }
 
     /// How write transactions ended.

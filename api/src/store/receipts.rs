@@ -1,11 +1,11 @@
 //! Receipts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::AccountScoped;
 use entity::ids::{AccountId, PaymentId, ReceiptId};
 use entity::receipt::{Column, Entity, Model};
-use sea_orm::{ConnectionTrait, DbErr, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter, QuerySelect};
 
 use super::children::{self, ParentColumn};
 use super::keys::{self, KeyType};
@@ -41,4 +41,23 @@ pub async fn pages_of_payments(
 ) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
     let rows = Entity::of_account(account);
     children::pages(db, rows, &PARENT, payments, &ARRIVAL_ORDER, request).await
+}
+
+/// Those of these payments that have a receipt that was neither reversed nor refunded.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reversible(db: &Reader, account: AccountId, payments: &[PaymentId]) -> Result<HashSet<PaymentId>, DbErr> {
+    let column = (Entity, Column::PaymentId);
+    let rows: Vec<PaymentId> = Entity::of_account(account)
+        .filter(keys::any_uuid(db.get_database_backend(), column, payments.iter().map(|id| id.0)))
+        .filter(Column::ReversedAt.is_null())
+        .filter(Column::Refunded.eq(0))
+        .select_only()
+        .column(Column::PaymentId)
+        .distinct()
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
 }

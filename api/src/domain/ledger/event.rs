@@ -72,6 +72,18 @@ pub fn hash_of(event: &payment_event::Model) -> String {
     })
 }
 
+/// Whether these are all events of a payment, in order, each sealed with the one before, up to the payment as it is.
+pub fn is_chain<'a>(payment: &payment::Model, events: impl IntoIterator<Item = &'a payment_event::Model>) -> bool {
+    let mut head = (0, GENESIS);
+    for event in events {
+        if event.sequence != head.0 + 1 || event.prev_hash != head.1 || hash_of(event) != event.hash {
+            return false;
+        }
+        head = (event.sequence, &event.hash);
+    }
+    head == (payment.version, payment.head_hash.as_str())
+}
+
 /// What changed, as it was and as it is.
 fn snapshots(before: Option<&Ledger>, after: &Ledger, draft: &Draft) -> (Fields, Fields) {
     let currency = after.currency;

@@ -30,7 +30,7 @@ use entity::{
 use uuid::Uuid;
 
 pub use create::{NewLine, NewPayment};
-pub use event::{GENESIS, hash_of};
+pub use event::{GENESIS, hash_of, is_chain};
 pub use receipt::{Allocate, Fx, NewReceipt};
 
 use super::currency::Currency;

@@ -13,6 +13,7 @@ use crate::graphql::types::node::Node;
 use crate::graphql::types::payment::Payment;
 use crate::graphql::types::rate::{CurrencyRate, RatePurpose};
 use crate::graphql::types::receipt::Receipt;
+use crate::graphql::types::refund::Refund;
 use crate::loaders::payments::PaymentReferenceKey;
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 
@@ -26,6 +27,8 @@ pub enum Entity {
     Installment(Installment),
     /// A receipt.
     Receipt(Receipt),
+    /// A refund.
+    Refund(Refund),
     /// A commodity.
     Commodity(Commodity),
     /// A rate.
@@ -75,6 +78,7 @@ impl From<Node> for Entity {
             Node::Payment(payment) => Self::Payment(payment),
             Node::Installment(installment) => Self::Installment(installment),
             Node::Receipt(receipt) => Self::Receipt(receipt),
+            Node::Refund(refund) => Self::Refund(refund),
             Node::Commodity(commodity) => Self::Commodity(commodity),
         }
     }
@@ -102,6 +106,7 @@ impl EntityKey {
             },
             "Installment" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Installment(_))),
             "Receipt" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Receipt(_))),
+            "Refund" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Refund(_))),
             "Commodity" => match fields.optional::<ID>("id")? {
                 Some(id) => node(&id, |id| matches!(id, GlobalId::Commodity(_))),
                 None => {

@@ -24,10 +24,11 @@ use crate::error::{Error, Result, code};
 pub use entity::{Entity, Representation};
 
 /// By which fields another subgraph can name a thing. [`entity`] reads each of them.
-const KEYS: [(&str, &[&str]); 5] = [
+const KEYS: [(&str, &[&str]); 6] = [
     ("Payment", &["id", "reference"]),
     ("Installment", &["id"]),
     ("Receipt", &["id"]),
+    ("Refund", &["id"]),
     ("Commodity", &["id", "code"]),
     // No second key with more fields: gateways take the shortest that they can fill.
     ("CurrencyRate", &["base quote requestedDate purpose"]),

@@ -8,6 +8,7 @@ use super::commodity::Commodity;
 use super::installment::Installment;
 use super::payment::Payment;
 use super::receipt::Receipt;
+use super::refund::Refund;
 use crate::error::Result;
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
@@ -15,6 +16,7 @@ use crate::loaders::commodities::CommodityKey;
 use crate::loaders::installments::InstallmentKey;
 use crate::loaders::payments::PaymentKey;
 use crate::loaders::receipts::ReceiptKey;
+use crate::loaders::refunds::RefundKey;
 
 /// Whatever has a global id.
 #[derive(Clone, Debug, Interface)]
@@ -26,6 +28,8 @@ pub enum Node {
     Installment(Installment),
     /// A receipt.
     Receipt(Receipt),
+    /// A refund.
+    Refund(Refund),
     /// A commodity.
     Commodity(Commodity),
 }
@@ -53,6 +57,9 @@ impl Node {
             }
             GlobalId::Receipt(id) => {
                 ctx.load(ReceiptKey(id)).await?.map(|row| Receipt::new(row).map(Self::Receipt)).transpose()
+            }
+            GlobalId::Refund(id) => {
+                ctx.load(RefundKey(id)).await?.map(|row| Refund::new(row).map(Self::Refund)).transpose()
             }
             GlobalId::Commodity(code) => {
                 let row: Option<Arc<_>> = ctx.load(CommodityKey(code)).await?;

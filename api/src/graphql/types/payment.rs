@@ -11,11 +11,13 @@ use super::aggregates::PaymentAggregates;
 use super::commodity::Commodity;
 use super::installment::{Installment, InstallmentConnection, InstallmentPlan};
 use super::money::{Money, currency_of_row};
+use super::payment_event::PaymentEventConnection;
 use super::receipt::ReceiptConnection;
+use super::refund::RefundConnection;
 use crate::domain::currency::Currency;
-use crate::domain::decimal;
+use crate::domain::{decimal, ledger};
 use crate::error::{Error, Result, code};
-use crate::graphql::context::ContextExt;
+use crate::graphql::context::{ContextExt, Role};
 use crate::graphql::id::GlobalId;
 use crate::graphql::input::{InstallmentWhere, PaymentSort};
 use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
@@ -24,6 +26,7 @@ use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
 use crate::loaders::payments::{
     PaymentCountKey, PaymentKey, PaymentLinesKey, PaymentPageKey, PaymentPlansKey, PaymentReferenceKey,
 };
+use crate::loaders::receipts::PaymentReversibleKey;
 use crate::store::installments::InstallmentFilter;
 use crate::store::page::PageRequest;
 use crate::store::payment_filter::PaymentFilter;
@@ -46,6 +49,7 @@ pub enum PaymentStatus {
 
 /// What can be done to a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "ledger::Action")]
 pub enum PaymentAction {
     /// Split what is outstanding anew.
     Reschedule,
@@ -61,6 +65,17 @@ pub enum PaymentAction {
     Cancel,
     /// Give up what is outstanding.
     WriteOff,
+}
+
+/// How much of what arrived was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum RefundStatus {
+    /// Nothing.
+    None,
+    /// Some of it.
+    Partial,
+    /// All of it.
+    Full,
 }
 
 /// An amount owed to the account, usually paid in installments.
@@ -123,6 +138,11 @@ impl Payment {
         self.money(self.row.received)
     }
 
+    /// What was given back of it. It does not reopen the debt.
+    async fn refunded(&self) -> Money {
+        self.money(self.row.refunded)
+    }
+
     /// What arrived beyond what was owed.
     async fn credit(&self) -> Money {
         self.money(self.row.credit)
@@ -131,6 +151,20 @@ impl Payment {
     /// How far it has come.
     async fn status(&self) -> PaymentStatus {
         self.row.status.into()
+    }
+
+    /// How much of what arrived was given back.
+    async fn refund_status(&self) -> RefundStatus {
+        match self.row.refunded {
+            0 => RefundStatus::None,
+            refunded if refunded < self.row.received => RefundStatus::Partial,
+            _ => RefundStatus::Full,
+        }
+    }
+
+    /// What the caller may do to it now. Empty for whoever may only read.
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<PaymentAction>> {
+        self.fetch_allowed_actions(ctx).await
     }
 
     /// Whether an installment was due before a day and something of it is still outstanding.
@@ -195,6 +229,26 @@ impl Payment {
         ReceiptConnection::of_payment(ctx, self.row.id, first, after).await
     }
 
+    /// What was given back, as it was.
+    async fn refunds(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Result<RefundConnection> {
+        RefundConnection::of_payment(ctx, self.row.id, first, after).await
+    }
+
+    /// Every change, in order.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 20, desc = "How many, at most 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Result<PaymentEventConnection> {
+        PaymentEventConnection::of_payment(ctx, &self.row, first, after).await
+    }
+
     /// The goods paid for, by position. Empty when none were given.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLine>> {
         let rows = ctx.load(PaymentLinesKey(self.row.id)).await?;
@@ -254,6 +308,23 @@ impl Payment {
         }
         let zone: Tz = self.row.time_zone.parse().map_err(Error::internal)?;
         Ok(ctx.request()?.clock.today(zone))
+    }
+
+    /// What the caller may do to it now.
+    ///
+    /// # Errors
+    /// When receipts cannot be loaded.
+    pub async fn fetch_allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<PaymentAction>> {
+        if ctx.request()?.caller.role < Role::Clerk {
+            return Ok(Vec::new());
+        }
+        // Without a refund, whatever was received can be reversed; with one it depends on the receipts.
+        let has_reversible = match (self.row.received, self.row.refunded) {
+            (0, _) => false,
+            (_, 0) => true,
+            _ => ctx.load(PaymentReversibleKey(self.row.id)).await?,
+        };
+        Ok(ledger::actions(&self.row, has_reversible).into_iter().map(Into::into).collect())
     }
 
     async fn fetch_next_due(&self, ctx: &Context<'_>) -> Result<Option<Installment>> {

@@ -7,7 +7,7 @@ use entity::payment;
 
 use super::money::Money;
 use super::node::Node;
-use super::payment::{Payment, PaymentStatus};
+use super::payment::{Payment, PaymentAction, PaymentStatus};
 use crate::domain::rejection::{Existing, Reason, Rejection};
 use crate::error::Result;
 use crate::graphql::id::GlobalId;
@@ -112,6 +112,7 @@ pub struct PlanSumMismatch {
 
 /// What is asked for cannot be done to the payment as it is.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct InvalidState {
     /// Always `INVALID_STATE`.
     #[graphql(owned)]
@@ -125,6 +126,14 @@ pub struct InvalidState {
     /// The payment as it is.
     #[graphql(skip)]
     pub payment: Arc<payment::Model>,
+}
+
+#[ComplexObject]
+impl InvalidState {
+    /// What the caller may do to the payment instead.
+    async fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<PaymentAction>> {
+        Payment::new(Arc::clone(&self.payment))?.fetch_allowed_actions(ctx).await
+    }
 }
 
 /// The payment has changed since the version that the caller has seen. Nothing was written.
