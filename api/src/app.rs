@@ -9,7 +9,7 @@ use actix_web::{App, HttpServer};
 use tokio::sync::watch;
 
 use crate::auth::Authenticator;
-use crate::changes::Changes;
+use crate::changes::{self, Changes};
 use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
@@ -118,6 +118,12 @@ impl Application {
         };
         let (stop, stopping) = shutdown::switch();
         let payments = database.payment_feed(&stopping);
+        actix_web::rt::spawn(changes::forget_keys(
+            database.clone(),
+            clock.clone(),
+            config.idempotency_retention,
+            stopping.clone(),
+        ));
         metrics.watch(database.transactions())?;
         let state = Data::new(State {
             database: database.clone(),

@@ -255,7 +255,7 @@ impl PaymentLineDraft {
         let total = product.and_then(|total| minor(Money::from_decimal(total, of.currency).ok()?));
         match (unit_price, total) {
             (Some(unit_price), Some(total)) if rejections.is_empty() => Ok(NewLine {
-                commodity: self.commodity.clone(),
+                commodity: self.commodity,
                 description: self.description.clone(),
                 quantity: self.quantity,
                 unit: self.unit.clone(),

@@ -6,6 +6,7 @@
 
 mod close;
 mod create;
+mod forget;
 mod receipt;
 mod reschedule;
 mod running;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 pub use close::{CancelPayment, WriteOffPayment};
 pub use create::{CreatePayment, CreatePayments, PaymentDraft, PaymentLineDraft};
+pub use forget::{forget, forget_keys};
 pub use receipt::{AllocationDraft, RecordReceipt, RefundReceipt, ReverseReceipt};
 pub use reschedule::ReschedulePayment;
 pub use running::RunningKeys;

@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 pub use settings::{DEFAULT_FILE, FileError, Settings};
 
 use crate::guard::Limits;
@@ -45,6 +47,8 @@ pub struct Config {
     pub subgraph: bool,
     /// How many documents are kept for clients that send a hash in their place.
     pub persisted_documents: usize,
+    /// How long the idempotency key of a mutation is kept.
+    pub idempotency_retention: TimeDelta,
     /// The file of the only documents that may run.
     pub trusted_documents: Option<PathBuf>,
     /// What one subject or address may spend.
@@ -252,6 +256,12 @@ impl Settings {
             graphiql: problems.truth("graphiql", self.graphiql, truth(local)),
             subgraph: problems.truth("subgraph", self.subgraph, "false"),
             persisted_documents: problems.count("persisted_documents", self.persisted_documents, "1000", 0..=1_000_000),
+            idempotency_retention: TimeDelta::hours(problems.count(
+                "idempotency_retention",
+                self.idempotency_retention,
+                "72",
+                24..=8_760,
+            )),
             trusted_documents: self.trusted_documents.map(PathBuf::from),
             quota: Some(quota).filter(|quota| quota.cost > 0),
             max_page_size: problems.count("max_page_size", self.max_page_size, "100", 1..=10_000),

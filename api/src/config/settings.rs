@@ -98,6 +98,10 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_PERSISTED_DOCUMENTS", value_name = "COUNT", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub persisted_documents: Option<String>,
+    /// Hours for which a mutation is not done again under its idempotency key, at least 24 [default: 72]
+    #[arg(long, env = "DERMAGA_IDEMPOTENCY_RETENTION", value_name = "HOURS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub idempotency_retention: Option<String>,
     /// A JSON file of documents by their SHA-256 hash; nothing else is run then [default: none]
     #[arg(long, env = "DERMAGA_TRUSTED_DOCUMENTS", value_name = "FILE", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use super::input::plan::PlanInput;
 use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
 use super::pagination::PageArguments;
 use super::scalars::{CurrencyCode, Date, HsCode};
+use super::types::aging::AgingReport;
 use super::types::commodity::{Commodity, CommodityConnection, HsLevel};
 use super::types::cost::CostInfo;
 use super::types::currency::Currency;
@@ -97,6 +98,20 @@ impl Query {
         };
         let sort = PaymentSort::new(order_by)?;
         PaymentConnection::load(ctx, filter, sort, PageArguments { first, after, last, before }).await
+    }
+
+    /// What is outstanding of open payments by how long it has been overdue, for each currency in which something is.
+    async fn payment_aging(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day. Null: the account's current day.")] as_of: Option<Date>,
+        #[graphql(name = "where", desc = "Which payments. Null: all.")] filter: Option<PaymentWhere>,
+    ) -> Result<Vec<AgingReport>> {
+        let filter = match filter {
+            Some(filter) => filter.filter()?,
+            None => payments::everything(),
+        };
+        AgingReport::load(ctx, filter, as_of).await
     }
 
     /// How an amount would be split, without storing anything. What a mutation would refuse is in `userErrors`.

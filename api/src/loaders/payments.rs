@@ -10,6 +10,7 @@ use entity::{installment_plan, payment, payment_line};
 use super::{Key, Source, list_each, one_each};
 use crate::error::Result;
 use crate::store;
+use crate::store::aging::Aging;
 use crate::store::page::{Page, PageRequest, SortKey};
 use crate::store::payment_filter::PaymentFilter;
 use crate::store::payments::{OverdueTotals, Totals};
@@ -124,6 +125,29 @@ impl Key for PaymentOverdueTotalsKey {
             let (db, account) = (&source.reader, source.account);
             let totals = store::payments::overdue_totals(db, account, &key.filter, key.as_of).await?;
             answers.insert(key.clone(), Arc::new(totals));
+        }
+        Ok(answers)
+    }
+}
+
+/// What is outstanding of the open payments that a filter finds, by how long it has been overdue on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PaymentAgingKey {
+    /// Which payments.
+    pub filter: Arc<PaymentFilter>,
+    /// The day.
+    pub as_of: NaiveDate,
+}
+
+impl Key for PaymentAgingKey {
+    type Value = Arc<Vec<Aging>>;
+    const LOADER: &'static str = "payment_aging";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let found = store::aging::aging(&source.reader, source.account, &key.filter, key.as_of).await?;
+            answers.insert(key.clone(), Arc::new(found));
         }
         Ok(answers)
     }

@@ -304,3 +304,29 @@ impl Key for CurrencySpanKey {
         Ok(keys.iter().map(|key| (*key, spans.get(&pair(Purpose::Reference, pivot, other(key.0))).copied())).collect())
     }
 }
+
+/// Who publishes under a code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RateSourceKey(pub String);
+
+impl Key for RateSourceKey {
+    type Value = Option<Arc<RateSource>>;
+    const LOADER: &'static str = "rate_source";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let codes: Vec<_> = keys.iter().map(|key| key.0.as_str()).collect();
+        let rows = store::rates::sources(&source.reader, &codes).await?;
+        let mut answers: HashMap<_, _> = keys.iter().map(|key| (key.clone(), None)).collect();
+        for row in rows {
+            let found = RateSource {
+                code: row.code.clone(),
+                name: row.name,
+                url: row.url,
+                attribution: row.attribution,
+                retrieved_at: Some(row.retrieved_at),
+            };
+            answers.insert(Self(row.code), Some(Arc::new(found)));
+        }
+        Ok(answers)
+    }
+}

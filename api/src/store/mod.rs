@@ -4,6 +4,7 @@
 //! and nothing here asks for one row per statement when it was given many keys.
 
 pub mod accounts;
+pub mod aging;
 pub mod allocations;
 mod children;
 pub mod commodities;

@@ -115,14 +115,15 @@ struct TotalsRow {
 }
 
 /// SQL for the upper and the lower half of the sum of a column.
-fn halves(column: &str) -> [String; 2] {
+pub(super) fn halves(column: &str) -> [String; 2] {
     [
         format!("CAST(coalesce(sum({column} >> 32), 0) AS bigint)"),
         format!("CAST(coalesce(sum({column} & 4294967295), 0) AS bigint)"),
     ]
 }
 
-fn whole(high: i64, low: i64) -> i128 {
+/// A sum out of its halves.
+pub(super) fn whole(high: i64, low: i64) -> i128 {
     (i128::from(high) << 32) + i128::from(low)
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::currency_rate::{self, Purpose};
+use entity::rate_source;
 use sea_orm::sea_query::Value;
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult, QuerySelect};
+use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect};
 
 use super::keys::{self, KeyType};
 use super::reader::Reader;
@@ -157,4 +158,14 @@ pub async fn spans(db: &Reader, pairs: &[Pair]) -> Result<HashMap<Pair, (NaiveDa
             Some((pair, (row.earliest?, row.latest?)))
         })
         .collect())
+}
+
+/// The sources with these codes, in any order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sources(db: &Reader, codes: &[&str]) -> Result<Vec<rate_source::Model>, DbErr> {
+    let column = (rate_source::Entity, rate_source::Column::Code);
+    let wanted = keys::any_text(db.get_database_backend(), column, codes.iter().copied());
+    rate_source::Entity::all().filter(wanted).all(db).await
 }

@@ -32,7 +32,7 @@ impl Transient for DbErr {
     fn is_transient(&self) -> bool {
         let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = self else { return false };
         let sea_orm::RuntimeErr::SqlxError(error) = error else { return false };
-        let code = error.as_database_error().and_then(|error| error.code());
+        let code = error.as_database_error().and_then(sea_orm::sqlx::error::DatabaseError::code);
         // PostgreSQL: serialisation failure, deadlock, and a row that another transaction was first to insert, which
         // the next try will find. SQLite: busy in three ways, locked in two, and the like of that row in two.
         matches!(
@@ -115,7 +115,7 @@ impl Transactions {
             self.counter.with_label_values(&["retried"]).inc();
             // Whoever collided must not collide again.
             let pause = FIRST_PAUSE * 2_u32.pow(tries - 1);
-            tokio::time::sleep(pause.mul_f64(fraction())).await;
+            tokio::time::sleep(part_of(pause)).await;
             tries += 1;
         }
     }
@@ -216,8 +216,9 @@ impl Transactions {
     }
 }
 
-/// Something between 0 and 1.
-fn fraction() -> f64 {
+/// Some part of a pause.
+fn part_of(pause: Duration) -> Duration {
     let (_, random) = uuid::Uuid::now_v7().as_u64_pair();
-    f64::from((random & 0xffff) as u16) / f64::from(u16::MAX)
+    // Of the random bits 16 are more than enough.
+    pause * u32::try_from(random & 0xffff).unwrap_or(0) / 0xffff
 }

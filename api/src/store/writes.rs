@@ -192,7 +192,7 @@ fn names<C: IdenStatic>(columns: &[C], prefix: &str) -> String {
 fn json(value: Value) -> Json {
     match value {
         Value::Uuid(value) => value.map(|id| id.simple().to_string()).into(),
-        Value::String(value) => value.map(Into::<String>::into).into(),
+        Value::String(value) => value.into(),
         Value::BigInt(value) => value.into(),
         Value::Int(value) => value.into(),
         Value::ChronoDate(value) => value.map(|day| day.to_string()).into(),

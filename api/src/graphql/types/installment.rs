@@ -93,6 +93,11 @@ impl Installment {
         Money::of(self.row.amount, self.currency)
     }
 
+    /// What its plan gave it. More than `amount` when a later plan closed it at what it held.
+    async fn planned_amount(&self) -> Money {
+        Money::of(self.row.planned_amount, self.currency)
+    }
+
     /// What was put on it out of receipts.
     async fn received(&self) -> Money {
         Money::of(self.row.allocated, self.currency)

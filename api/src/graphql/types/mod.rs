@@ -1,6 +1,7 @@
 //! Object types, one file per noun.
 
 pub mod aggregates;
+pub mod aging;
 pub mod commodity;
 pub mod cost;
 pub mod currency;

@@ -10,6 +10,7 @@ use crate::domain;
 use crate::domain::quotation::Leg;
 use crate::error::{Error, Result, code};
 use crate::graphql::scalars::{CurrencyCode, Date, DateTime, Decimal};
+use crate::loaders;
 use crate::loaders::rates::{FoundRate, MissingPolicy, MissingRate, RateAnswer};
 
 /// Which legal or commercial use a rate is for. Asking for one never silently gets another.
@@ -115,14 +116,7 @@ impl CurrencyRate {
 
     /// Who published the rate.
     async fn source(&self) -> RateSource {
-        let source = &self.0.source;
-        RateSource {
-            code: source.code.clone(),
-            name: source.name.clone(),
-            url: source.url.clone(),
-            attribution: source.attribution.clone(),
-            retrieved_at: source.retrieved_at.map(DateTime),
-        }
+        RateSource::from(&self.0.source)
     }
 }
 
@@ -163,6 +157,18 @@ pub struct RateSource {
     pub attribution: String,
     /// When its rates were last brought in. Null for a currency in itself.
     pub retrieved_at: Option<DateTime>,
+}
+
+impl From<&loaders::rates::RateSource> for RateSource {
+    fn from(source: &loaders::rates::RateSource) -> Self {
+        Self {
+            code: source.code.clone(),
+            name: source.name.clone(),
+            url: source.url.clone(),
+            attribution: source.attribution.clone(),
+            retrieved_at: source.retrieved_at.map(DateTime),
+        }
+    }
 }
 
 /// There is no rate that may be used.

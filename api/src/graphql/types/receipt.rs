@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
+use chrono::NaiveDate;
+use entity::currency_rate::Purpose;
 use entity::ids::{InstallmentId, PaymentId};
 use entity::{allocation, receipt};
 
 use super::installment::Installment;
 use super::money::{Money, currency_of_row};
 use super::payment::Payment;
+use super::rate::{RatePurpose, RateSource};
 use crate::domain::currency::Currency;
+use crate::domain::decimal;
 use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
-use crate::graphql::scalars::DateTime;
+use crate::graphql::scalars::{CurrencyCode, Date, DateTime, Decimal};
 use crate::loaders::installments::InstallmentKey;
 use crate::loaders::payments::PaymentKey;
+use crate::loaders::rates::RateSourceKey;
 use crate::loaders::receipts::{InstallmentAllocationsKey, PaymentReceiptsKey, ReceiptAllocationsKey, ReceiptKey};
 use crate::store::page::KeyValue;
 
@@ -72,6 +77,17 @@ impl Receipt {
         Money::of(self.row.unallocated, self.currency)
     }
 
+    /// What was given back of it.
+    async fn refunded(&self) -> Money {
+        Money::of(self.row.refunded, self.currency)
+    }
+
+    /// The reference rate into the account's base currency on the day of arrival, frozen when the receipt was recorded
+    /// and never computed again. Null when the receipt is in that currency, or no rate was known then.
+    async fn fx(&self) -> Option<Result<FxSnapshot>> {
+        FxSnapshot::of(&self.row, self.currency).transpose()
+    }
+
     /// When it was undone, which reopened the debt. Null when it was not.
     async fn reversed_at(&self) -> Option<DateTime> {
         self.row.reversed_at.map(DateTime)
@@ -85,6 +101,67 @@ impl Receipt {
     /// When the row's currency is unknown.
     pub fn new(row: Arc<receipt::Model>) -> Result<Self> {
         Ok(Self { currency: currency_of_row(&row.currency)?, row })
+    }
+}
+
+/// A rate as it was when it was used. It never changes.
+#[derive(Clone, Debug)]
+pub struct FxSnapshot {
+    base: Currency,
+    quote: Currency,
+    rate: decimal::Decimal,
+    effective_date: NaiveDate,
+    purpose: Purpose,
+    source: String,
+}
+
+/// A rate as it was when it was used. It never changes.
+#[Object]
+impl FxSnapshot {
+    /// The currency that is priced.
+    async fn base(&self) -> CurrencyCode {
+        CurrencyCode(self.base)
+    }
+
+    /// The currency in which it is priced.
+    async fn quote(&self) -> CurrencyCode {
+        CurrencyCode(self.quote)
+    }
+
+    /// Units of quote for one of base.
+    async fn rate(&self) -> Decimal {
+        Decimal(self.rate)
+    }
+
+    /// The day that the rate is from.
+    async fn effective_date(&self) -> Date {
+        Date(self.effective_date)
+    }
+
+    /// What the rate is for.
+    async fn purpose(&self) -> RatePurpose {
+        self.purpose.into()
+    }
+
+    /// Who published it.
+    async fn source(&self, ctx: &Context<'_>) -> Result<RateSource> {
+        let found = ctx.load(RateSourceKey(self.source.clone())).await?;
+        let found = found.ok_or_else(|| Error::internal("a rate without its source"))?;
+        Ok(RateSource::from(found.as_ref()))
+    }
+}
+
+impl FxSnapshot {
+    /// The rate that was frozen on a receipt.
+    fn of(row: &receipt::Model, base: Currency) -> Result<Option<Self>> {
+        let (Some(quote), Some(rate), Some(effective_date), Some(purpose), Some(source)) =
+            (&row.fx_quote, &row.fx_rate, row.fx_effective_date, row.fx_purpose, &row.fx_source)
+        else {
+            return Ok(None);
+        };
+        let quote = currency_of_row(quote)?;
+        let rate = decimal::Decimal::parse(rate).map_err(Error::internal)?;
+        Ok(Some(Self { base, quote, rate, effective_date, purpose, source: source.clone() }))
     }
 }
 
