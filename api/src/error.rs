@@ -129,9 +129,10 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
-        match error {
-            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => Self::Unavailable(Arc::new(error)),
-            _ => Self::Internal(Arc::new(error)),
+        if matches!(error, sea_orm::DbErr::Conn(_)) || crate::store::is_unreachable(&error) {
+            Self::Unavailable(Arc::new(error))
+        } else {
+            Self::Internal(Arc::new(error))
         }
     }
 }

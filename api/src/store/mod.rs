@@ -29,5 +29,5 @@ mod writes;
 
 pub use database::{Database, DatabaseSettings, Pool};
 pub use reader::{Batch, Meter, Reader};
-pub use transaction::Transient;
+pub use transaction::{Transient, is_unreachable};
 pub use writes::Writes;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prometheus::{IntCounterVec, Opts};
+use sea_orm::sqlx;
+use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,23 +24,52 @@ const TRIES: u32 = 6;
 /// What is waited before the second try, at the most; twice as much before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 
-/// Whether an error says that the same transaction may well succeed when it is run again.
+/// Whether an error says that the same transaction may well succeed when it is run again. It may even have succeeded:
+/// whose connection is lost at the end never hears of it. So whatever is run again must see by itself whether it was
+/// done before.
 pub trait Transient {
     /// See the trait.
     fn is_transient(&self) -> bool;
 }
 
+/// Whether the database cannot be reached: a connection was lost, or none was to be had.
+pub fn is_unreachable(error: &DbErr) -> bool {
+    match driver_error(error) {
+        Some(sqlx::Error::PoolTimedOut) => true,
+        Some(error) => is_lost(error),
+        None => matches!(error, DbErr::ConnectionAcquire(_)),
+    }
+}
+
+/// Whether a connection was lost.
+fn is_lost(error: &sqlx::Error) -> bool {
+    // A protocol error is what the driver says when the server ends in the middle of a message.
+    let broken = matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed);
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    // PostgreSQL: the connection is broken, or the server shuts down, crashes, or starts.
+    broken || code.is_some_and(|code| code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03"))
+}
+
+fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
 impl Transient for DbErr {
     fn is_transient(&self) -> bool {
-        let (DbErr::Exec(error) | DbErr::Query(error) | DbErr::Conn(error)) = self else { return false };
-        let sea_orm::RuntimeErr::SqlxError(error) = error else { return false };
-        let code = error.as_database_error().and_then(sea_orm::sqlx::error::DatabaseError::code);
+        let Some(error) = driver_error(self) else { return false };
+        let code = error.as_database_error().and_then(DatabaseError::code);
         // PostgreSQL: serialisation failure, deadlock, and a row that another transaction was first to insert, which
         // the next try will find. SQLite: busy in three ways, locked in two, and the like of that row in two.
-        matches!(
+        let gave_way = matches!(
             code.as_deref(),
             Some("40001" | "40P01" | "23505" | "5" | "261" | "517" | "6" | "262" | "1555" | "2067")
-        )
+        );
+        gave_way || is_lost(error)
     }
 }
 
