@@ -17,6 +17,7 @@
 //! * An installment that a new plan closed at what it held is open again when the receipt that paid it is
 //!   reversed, and falls due on its old day.
 
+pub mod check;
 mod close;
 mod create;
 mod event;

@@ -13,10 +13,10 @@ use crate::domain::rejection::Reason;
 const AT: DateTime<Utc> = DateTime::from_timestamp(1_793_361_600, 0).unwrap();
 
 /// Hands out ids in order.
-struct Desk(u128);
+pub(super) struct Desk(pub(super) u128);
 
 impl Desk {
-    fn change<T>(&mut self, change: impl FnOnce(&mut Scribe<'_>) -> T) -> T {
+    pub(super) fn change<T>(&mut self, change: impl FnOnce(&mut Scribe<'_>) -> T) -> T {
         let Self(next) = self;
         let mut ids = || {
             *next += 1;
@@ -26,7 +26,7 @@ impl Desk {
     }
 }
 
-fn plan(amounts: &[i64]) -> Plan {
+pub(super) fn plan(amounts: &[i64]) -> Plan {
     let first = NaiveDate::from_ymd_opt(2026, 11, 10).unwrap();
     let parts = (1..).zip(amounts).map(|(sequence, amount)| PlannedPart {
         sequence,
@@ -40,6 +40,11 @@ fn plan(amounts: &[i64]) -> Plan {
 
 /// A payment in these installments.
 fn payment_of(desk: &mut Desk, amounts: &[i64]) -> Ledger {
+    creation_of(desk, amounts).0
+}
+
+/// A payment in these installments, and what made it.
+pub(super) fn creation_of(desk: &mut Desk, amounts: &[i64]) -> (Ledger, Change) {
     let new = NewPayment {
         account: AccountId(Uuid::from_u128(7)),
         reference: "INV-1".to_owned(),
@@ -51,10 +56,10 @@ fn payment_of(desk: &mut Desk, amounts: &[i64]) -> Ledger {
         plan: plan(amounts),
         lines: Vec::new(),
     };
-    desk.change(|scribe| Ledger::create(scribe, &new)).0
+    desk.change(|scribe| Ledger::create(scribe, &new))
 }
 
-fn receipt(amount: i64) -> NewReceipt {
+pub(super) fn receipt(amount: i64) -> NewReceipt {
     NewReceipt {
         amount,
         currency: Currency::idr(),
@@ -67,7 +72,7 @@ fn receipt(amount: i64) -> NewReceipt {
     }
 }
 
-fn pay(desk: &mut Desk, ledger: &mut Ledger, amount: i64) -> Change {
+pub(super) fn pay(desk: &mut Desk, ledger: &mut Ledger, amount: i64) -> Change {
     desk.change(|scribe| ledger.record_receipt(scribe, &receipt(amount))).unwrap()
 }
 
