@@ -10,9 +10,6 @@ use crate::import::{ecb, harmonized_system};
 use crate::progress::Progress;
 use crate::store::{Database, accounts, payments, rates};
 
-/// The history of the ECB as it was when this version was made. See `api/data/README.md`.
-const ECB_HISTORY: &[u8] = include_bytes!("../data/ecb/eurofxref-hist.zip");
-
 /// Codes that Indonesian exporters use.
 const COMMODITIES: &str = include_str!("../data/commodities.csv");
 
@@ -67,7 +64,7 @@ async fn reference_data(database: &Database, clock: &Clock, progress: &Progress)
         .await?;
     let reader = database.reader(std::sync::Arc::default());
     if !rates::any(&reader).await? {
-        let history = ecb::parse(ECB_HISTORY).map_err(Error::internal)?;
+        let history = ecb::parse(ecb::SHIPPED).map_err(Error::internal)?;
         database
             .write(async |transaction| {
                 ecb::import(transaction, &history, clock.now(), progress).await.map_err(Error::internal)

@@ -2,6 +2,7 @@
 
 use super::buyers;
 use super::dice::Dice;
+use crate::domain::currency::Currency;
 
 /// A currency in which payments are made out.
 #[derive(Debug)]
@@ -29,6 +30,11 @@ impl DemoCurrency {
     /// Whether an amount is worth less than so many US dollars, roughly.
     pub(super) fn below_dollars(&self, amount: i64, dollars: i64) -> bool {
         amount < self.convert_cents(dollars.saturating_mul(100))
+    }
+
+    /// The currency. All of the demo's are listed, as a test makes sure.
+    pub(super) fn currency(&self) -> Currency {
+        Currency::from_code(self.code).unwrap_or_else(Currency::idr)
     }
 
     /// Whether this is the exporter's own currency.
@@ -89,7 +95,6 @@ pub(super) fn draw(dice: &mut Dice) -> &'static DemoCurrency {
 mod tests {
     use super::*;
     use crate::demo::calendar::ANCHOR;
-    use crate::domain::currency::Currency;
     use crate::domain::decimal::Decimal;
 
     #[test]
@@ -121,7 +126,7 @@ mod tests {
     /// Whatever is shown in another currency is converted with the rates of the anchor day.
     #[test]
     fn every_currency_has_a_compiled_in_rate_on_the_anchor_day() {
-        let file = std::io::Cursor::new(include_bytes!("../../data/ecb/eurofxref-hist.zip"));
+        let file = std::io::Cursor::new(crate::import::ecb::SHIPPED);
         let mut rates = zip::ZipArchive::new(file).unwrap();
         let mut reader = csv::Reader::from_reader(rates.by_index(0).unwrap());
         let codes = reader.headers().unwrap().clone();

@@ -7,7 +7,10 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use entity::ids::AccountId;
-use entity::{AccountScoped, account, allocation, installment, installment_plan, payment, payment_line, receipt};
+use entity::{
+    AccountScoped, account, allocation, installment, installment_plan, payment, payment_event, payment_line, receipt,
+    refund,
+};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, IdenStatic, Iterable, ModelTrait, QueryFilter,
     QuerySelect, Statement,
@@ -15,8 +18,11 @@ use sea_orm::{
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::generator::{DemoPayment, Generator};
+use super::calendar;
+use super::generator::Generator;
+use crate::domain::ledger::check::PaymentRows;
 use crate::error::{Error, Result};
+use crate::import::ecb;
 use crate::store::{Database, accounts, keys};
 
 #[cfg(test)]
@@ -86,6 +92,8 @@ pub async fn load(
     payments: u64,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> Result<LoadReport> {
+    // Receipts name the source of their rate.
+    database.write(async |transaction| ecb::ensure_source(transaction, calendar::end()).await).await?;
     let (sender, mut batches) = mpsc::channel(AHEAD);
     let maker = tokio::task::spawn_blocking({
         let generator = generator.clone();
@@ -108,7 +116,7 @@ pub async fn load(
 ///
 /// The oldest come first. Ids rise with time, so that rows are added near the end of an index and not all
 /// over it, which makes a load of a million payments many times faster.
-fn make(generator: &Generator, payments: u64, batches: &mpsc::Sender<Vec<DemoPayment>>) {
+fn make(generator: &Generator, payments: u64, batches: &mpsc::Sender<Vec<PaymentRows>>) {
     let mut order: Vec<_> = (0..payments).map(|n| (generator.created_at(n), n)).collect();
     order.sort_unstable();
     for numbers in order.chunks(BATCH) {
@@ -120,7 +128,7 @@ fn make(generator: &Generator, payments: u64, batches: &mpsc::Sender<Vec<DemoPay
 }
 
 /// Adds those payments of a batch that are missing.
-async fn add(transaction: &DatabaseTransaction, account: AccountId, mut batch: Vec<DemoPayment>) -> Result<LoadReport> {
+async fn add(transaction: &DatabaseTransaction, account: AccountId, mut batch: Vec<PaymentRows>) -> Result<LoadReport> {
     if transaction.get_database_backend() == DbBackend::Sqlite {
         transaction.execute_unprepared(WIDE_CACHE).await?;
     }
@@ -140,7 +148,7 @@ async fn add(transaction: &DatabaseTransaction, account: AccountId, mut batch: V
 async fn present(
     transaction: &DatabaseTransaction,
     account: AccountId,
-    batch: &[DemoPayment],
+    batch: &[PaymentRows],
 ) -> Result<HashSet<String>, DbErr> {
     let references = batch.iter().map(|demo| demo.payment.reference.as_str());
     let column = (payment::Entity, payment::Column::Reference);
@@ -162,17 +170,21 @@ struct Tables {
     installments: Vec<installment::Model>,
     receipts: Vec<receipt::Model>,
     allocations: Vec<allocation::Model>,
+    refunds: Vec<refund::Model>,
     lines: Vec<payment_line::Model>,
+    events: Vec<payment_event::Model>,
 }
 
 impl Tables {
-    fn take(&mut self, demo: DemoPayment) {
+    fn take(&mut self, demo: PaymentRows) {
         self.payments.push(demo.payment);
-        self.plans.push(demo.plan);
+        self.plans.extend(demo.plans);
         self.installments.extend(demo.installments);
         self.receipts.extend(demo.receipts);
         self.allocations.extend(demo.allocations);
+        self.refunds.extend(demo.refunds);
         self.lines.extend(demo.lines);
+        self.events.extend(demo.events);
     }
 
     async fn insert(self, transaction: &DatabaseTransaction) -> Result<u64, DbErr> {
@@ -181,7 +193,9 @@ impl Tables {
             + insert::<installment::Entity>(transaction, &self.installments).await?
             + insert::<receipt::Entity>(transaction, &self.receipts).await?
             + insert::<allocation::Entity>(transaction, &self.allocations).await?
-            + insert::<payment_line::Entity>(transaction, &self.lines).await?)
+            + insert::<refund::Entity>(transaction, &self.refunds).await?
+            + insert::<payment_line::Entity>(transaction, &self.lines).await?
+            + insert::<payment_event::Entity>(transaction, &self.events).await?)
     }
 }
 

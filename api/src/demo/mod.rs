@@ -16,8 +16,9 @@
 //! | `order` | who buys what, for how much |
 //! | `plan` | how an amount is split, and when the parts fall due |
 //! | `story` | what happens afterwards |
-//! | `ledger` | what each event does to the amounts |
-//! | `generator` | the rows |
+//! | `play` | what of it has happened, by the rules of `domain::ledger` |
+//! | `rates` | the exchange rates that receipts keep |
+//! | `generator` | the payments of a seed, put together from these |
 //! | `ticker` | made-up rates for those who follow them |
 
 mod buyers;
@@ -26,14 +27,15 @@ mod currencies;
 mod dice;
 mod generator;
 mod goods;
-mod ledger;
 mod load;
 mod order;
 mod plan;
+mod play;
+mod rates;
 mod story;
 mod ticker;
 
 pub use calendar::ANCHOR;
-pub use generator::{DemoPayment, Generator};
+pub use generator::Generator;
 pub use load::{ACCOUNT_ID, ACCOUNT_NAME, LoadReport, ensure_account, load};
 pub use ticker::Ticker;

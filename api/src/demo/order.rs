@@ -1,5 +1,6 @@
 //! Who buys what, and for how much.
 
+use chrono_tz::Tz;
 use num_integer::Integer;
 
 use super::currencies::{self, DemoCurrency};
@@ -13,7 +14,7 @@ pub(super) struct Order {
     pub currency: &'static DemoCurrency,
     pub payer_name: Option<&'static str>,
     pub description: Option<String>,
-    pub time_zone: &'static str,
+    pub time_zone: Tz,
     pub lines: Vec<Line>,
 }
 
@@ -32,8 +33,10 @@ impl Order {
     pub(super) fn draw(dice: &mut Dice) -> Self {
         let currency = currencies::draw(dice);
         let payer_name = Some(dice.pick(currency.buyers, "")).filter(|_| !dice.chance(10));
-        let time_zone =
-            dice.weighted(&[(920, "Asia/Jakarta"), (60, "Asia/Makassar"), (20, "Asia/Jayapura")], "Asia/Jakarta");
+        let time_zone = dice.weighted(
+            &[(920, Tz::Asia__Jakarta), (60, Tz::Asia__Makassar), (20, Tz::Asia__Jayapura)],
+            Tz::Asia__Jakarta,
+        );
         let lines = lines(dice, currency);
         let description = Some(describe(dice, currency, &lines)).filter(|_| !dice.chance(50));
         Self { currency, payer_name, description, time_zone, lines }
@@ -46,9 +49,9 @@ impl Order {
 }
 
 impl Line {
-    /// How many units, as an exact decimal.
-    pub(super) fn quantity(&self) -> String {
-        Decimal::new(self.quantity.into(), 2).normalized().to_string()
+    /// How many units.
+    pub(super) fn quantity(&self) -> Decimal {
+        Decimal::new(self.quantity.into(), 2).normalized()
     }
 
     /// Price of the line: exact, since [`unit_price`] made it so.
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn quantities_read_as_people_write_them() {
-        let text = |quantity| Line { good: goods::COFFEE, quantity, unit_price: 1 }.quantity();
+        let text = |quantity| Line { good: goods::COFFEE, quantity, unit_price: 1 }.quantity().to_string();
         assert_eq!([1250, 1_800_000, 10, 2268].map(text), ["12.5", "18000", "0.1", "22.68"]);
     }
 }

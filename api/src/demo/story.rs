@@ -1,13 +1,14 @@
 //! What happens to a payment after it was agreed.
 //!
-//! A story tells what everybody means to do, far beyond the anchor day. [`super::ledger`] finds out what
-//! of it has happened by then, and what it did to the amounts.
+//! A story tells what everybody means to do, far beyond the anchor day. [`super::play`] finds out what of it has
+//! happened by then, and has the ledger decide what it did to the amounts.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use entity::installment_plan::Frequency;
 
 use super::calendar::{day_of, office_hours};
 use super::dice::Dice;
-use crate::domain::plan::PlannedPart;
+use crate::domain::plan::{PlannedPart, due_date};
 
 /// Something that happens to a payment.
 #[derive(Clone, Debug)]
@@ -16,8 +17,8 @@ pub(super) enum Event {
     Receive {
         /// Names the receipt in its payment.
         key: usize,
-        /// What the payer means to pay.
-        amount: i64,
+        /// What the payer means to pay; `None` for what falls due next.
+        amount: Option<i64>,
         /// What they pay beyond what they owe.
         surplus: i64,
         /// How long it takes until somebody records it.
@@ -28,9 +29,16 @@ pub(super) enum Event {
         /// Names the receipt.
         key: usize,
     },
+    /// Money is given back: so much of the newest receipt, or with `None` all that was paid beyond what was owed.
+    Refund {
+        /// How much.
+        amount: Option<i64>,
+    },
+    /// What is outstanding is spread by another plan.
+    Reschedule(Terms),
     /// A part is forgiven: at most so much of what is outstanding of it.
     Waive {
-        /// Position of the part, from 0.
+        /// Position of the part in the first plan, from 0.
         part: usize,
         /// How much.
         amount: i64,
@@ -39,6 +47,22 @@ pub(super) enum Event {
     Cancel,
     /// The rest is given up. Nothing happens after it.
     WriteOff,
+}
+
+/// What is agreed when a plan was not kept.
+#[derive(Clone, Debug)]
+pub(super) enum Terms {
+    /// Parts of the same amount.
+    Even {
+        /// How many.
+        count: i32,
+        /// When the first falls due.
+        first: NaiveDate,
+        /// How far apart they are.
+        frequency: Frequency,
+    },
+    /// So many percent on each of these days, and the rest on the last of them.
+    ByHand(Vec<(i64, NaiveDate)>),
 }
 
 /// An event and when it happens.
@@ -73,8 +97,10 @@ pub(super) fn draw(dice: &mut Dice, parts: &[PlannedPart], unit: i64, created_at
             let total: i64 = parts.iter().map(|part| part.amount).sum();
             let surplus = if fate == Fate::Overpaid { teller.percent_of(total, 1, 4) } else { 0 };
             teller.payments(parts, surplus);
-            if fate == Fate::Waived {
-                teller.waive(parts);
+            match fate {
+                Fate::Waived => teller.waive(parts),
+                Fate::Overpaid => teller.return_surplus(),
+                _ => teller.return_goods(total),
             }
         }
     }
@@ -101,7 +127,7 @@ impl Teller<'_> {
         let paid = self.dice.index(parts.len().min(3));
         for part in parts.iter().take(paid) {
             let at = self.days_after(part.due_date, 0, 30);
-            self.receive(at, part.amount, 0);
+            self.receive(at, Some(part.amount), 0);
         }
         let unpaid = parts.get(paid).map_or(self.created, |part| part.due_date);
         let at = self.days_after(unpaid, 60, 150);
@@ -142,7 +168,12 @@ impl Teller<'_> {
                 }
                 // Left out; what comes later pays for it first.
                 955..990 => {}
-                _ => break,
+                _ => {
+                    if parts.len() > 1 && self.dice.chance(650) {
+                        self.agree_anew(part.due_date);
+                    }
+                    break;
+                }
             }
         }
     }
@@ -150,18 +181,69 @@ impl Teller<'_> {
     /// A receipt so many days around a due date, which bounces now and then and mostly comes again.
     fn pay(&mut self, due: NaiveDate, days: (i64, i64), amount: i64, surplus: i64) {
         let at = self.days_after(due, days.0, days.1);
-        let key = self.receive(at, amount, surplus);
+        let key = self.receive(at, Some(amount), surplus);
         if self.dice.chance(10) {
             let bounced = self.days_after(day_of(at), 1, 7);
             self.events.push((bounced, Event::Reverse { key }));
             if self.dice.chance(750) {
                 let again = self.days_after(day_of(bounced), 2, 15);
-                self.receive(again, amount, surplus);
+                self.receive(again, Some(amount), surplus);
             }
         }
     }
 
-    fn receive(&mut self, at: DateTime<Utc>, amount: i64, surplus: i64) -> usize {
+    /// Weeks after a due date was missed, another plan is agreed, and mostly kept.
+    fn agree_anew(&mut self, missed: NaiveDate) {
+        let at = self.days_after(missed, 14, 50);
+        let first = day_of(at) + TimeDelta::days(self.dice.between(7, 30));
+        let count = self.dice.between(2, 6);
+        let (terms, days) = if self.dice.chance(650) {
+            let frequency =
+                self.dice.weighted(&[(70, Frequency::Monthly), (30, Frequency::Biweekly)], Frequency::Monthly);
+            let days = (0..).map_while(|at| due_date(first, frequency, at)).map(|due| due.day);
+            let days: Vec<_> = days.zip(0..count).map(|(day, _)| day).collect();
+            (Terms::Even { count: i32::try_from(count).unwrap_or(1), first, frequency }, days)
+        } else {
+            // As the buyer expects money: so much now, so much then.
+            let middle = first + TimeDelta::days(self.dice.between(10, 40));
+            let last = middle + TimeDelta::days(self.dice.between(10, 60));
+            let shares = [self.dice.between(2, 5) * 10, self.dice.between(1, 4) * 10, 0];
+            let days = vec![first, middle, last];
+            (Terms::ByHand(shares.into_iter().zip(days.iter().copied()).collect()), days)
+        };
+        self.events.push((at, Event::Reschedule(terms)));
+        for day in days {
+            if self.dice.chance(850) {
+                let paid = self.days_after(day, -3, 4);
+                self.receive(paid, None, 0);
+            }
+        }
+    }
+
+    /// What was paid beyond what was owed is given back in every other case; the rest stays as credit.
+    fn return_surplus(&mut self) {
+        if let Some(paid) = self.last_receipt().filter(|_| self.dice.chance(500)) {
+            let at = self.days_after(paid, 3, 25);
+            self.events.push((at, Event::Refund { amount: None }));
+        }
+    }
+
+    /// A part of the goods comes back after it was paid, once in a while.
+    fn return_goods(&mut self, total: i64) {
+        if let Some(paid) = self.last_receipt().filter(|_| self.dice.chance(15)) {
+            let amount = self.percent_of(total, 2, 15);
+            let at = self.days_after(paid, 5, 40);
+            self.events.push((at, Event::Refund { amount: Some(amount) }));
+        }
+    }
+
+    /// The day on which money is to arrive for the last time.
+    fn last_receipt(&self) -> Option<NaiveDate> {
+        let receipts = self.events.iter().filter(|(_, event)| matches!(event, Event::Receive { .. }));
+        receipts.map(|(at, _)| day_of(*at)).max()
+    }
+
+    fn receive(&mut self, at: DateTime<Utc>, amount: Option<i64>, surplus: i64) -> usize {
         let key = self.events.len();
         let recorded_after = TimeDelta::microseconds(self.dice.between(30_000_000, 3_600_000_000 * 4));
         self.events.push((at, Event::Receive { key, amount, surplus, recorded_after }));

@@ -27,6 +27,9 @@ pub const SOURCE: &str = "ECB";
 /// The words to print beside the rates.
 pub const ATTRIBUTION: &str = "Source: European Central Bank reference rates";
 
+/// The history as it was when this version was made. See `api/data/README.md`.
+pub const SHIPPED: &[u8] = include_bytes!("../../data/ecb/eurofxref-hist.zip");
+
 const NAME: &str = "European Central Bank";
 const URL: &str =
     "https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates/html/index.en.html";
@@ -193,8 +196,11 @@ fn source(now: DateTime<Utc>) -> rate_source::ActiveModel {
     }
 }
 
-/// The source must be there before its rates.
-async fn ensure_source(tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<(), DbErr> {
+/// The source must be there before its rates, and before whatever else names it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn ensure_source(tx: &DatabaseTransaction, now: DateTime<Utc>) -> Result<(), DbErr> {
     let there = OnConflict::column(rate_source::Column::Code).do_nothing().to_owned();
     rate_source::Entity::insert_many([source(now)]).on_conflict(there).exec_without_returning(tx).await?;
     Ok(())

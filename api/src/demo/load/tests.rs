@@ -73,11 +73,13 @@ async fn what_is_loaded_is_what_was_generated() {
     let made: Vec<_> = (0..2100).map(|n| generator.payment(n)).collect();
     let mut rows = 0;
     rows += same::<payment::Entity>(&database, account, made.iter().map(|demo| &demo.payment)).await;
-    rows += same::<installment_plan::Entity>(&database, account, made.iter().map(|demo| &demo.plan)).await;
+    rows += same::<installment_plan::Entity>(&database, account, made.iter().flat_map(|demo| &demo.plans)).await;
     rows += same::<installment::Entity>(&database, account, made.iter().flat_map(|demo| &demo.installments)).await;
     rows += same::<receipt::Entity>(&database, account, made.iter().flat_map(|demo| &demo.receipts)).await;
     rows += same::<allocation::Entity>(&database, account, made.iter().flat_map(|demo| &demo.allocations)).await;
+    rows += same::<refund::Entity>(&database, account, made.iter().flat_map(|demo| &demo.refunds)).await;
     rows += same::<payment_line::Entity>(&database, account, made.iter().flat_map(|demo| &demo.lines)).await;
+    rows += same::<payment_event::Entity>(&database, account, made.iter().flat_map(|demo| &demo.events)).await;
     assert_eq!(report, LoadReport { added: 2100, present: 0, rows });
 }
 
