@@ -1,9 +1,11 @@
 //! The command line: what each command does, in a few lines each.
 //!
 //! What a command found out goes to standard output, everything else to standard error. The exit status is 0
-//! for success, 1 for a failure and 2 for a command line or configuration that makes no sense.
+//! for success, 1 for a failure and 2 for a command line or configuration that makes no sense. To `verify`, faults
+//! are the failure; when it could not look for them the status is 3.
 
 mod accounts;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -50,6 +52,8 @@ enum Command {
         #[arg(long, value_name = "NUMBER", default_value_t = seed::DEMO_SEED)]
         seed: u64,
     },
+    /// Check every payment against its events and the rules of payments; this only reads
+    Verify(verify::Verify),
     /// Bring published data in; importing a file again changes nothing
     #[command(subcommand)]
     Import(Import),
@@ -107,6 +111,10 @@ enum Failure {
     Usage(String),
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error("{0}")]
+    Faults(String),
+    #[error(transparent)]
+    Unverified(Error),
     #[error(transparent)]
     Other(#[from] Error),
 }
@@ -133,15 +141,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             let (status, text) = match &failure {
                 Failure::Usage(text) => (2, text.clone()),
                 Failure::Import(error) => (1, format!("{}: {}", error.code(), crate::error::chain(error))),
-                // The cause is the message here: whoever started the server may know it.
-                Failure::Other(error @ Error::Caller { .. }) => (1, error.chain()),
-                Failure::Other(Error::Unavailable(cause) | Error::Internal(cause)) => {
-                    (1, crate::error::chain(cause.as_ref()))
-                }
+                Failure::Faults(text) => (1, text.clone()),
+                Failure::Unverified(error) => (3, words(error)),
+                Failure::Other(error) => (1, words(error)),
             };
             say(&mut std::io::stderr(), &format!("error: {text}"));
             ExitCode::from(status)
         }
+    }
+}
+
+/// The cause is the message here: whoever started the server may know it.
+fn words(error: &Error) -> String {
+    match error {
+        Error::Caller { .. } => error.chain(),
+        Error::Unavailable(cause) | Error::Internal(cause) => crate::error::chain(cause.as_ref()),
     }
 }
 
@@ -186,6 +200,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             say(&mut std::io::stdout(), &report.to_string());
             Ok(())
         }
+        Some(Command::Verify(verify)) => verify.run(&config, &progress).await,
         Some(Command::Account(account)) => account.run(&config).await,
         Some(Command::Token(token)) => token.mint(&config),
         Some(Command::Schema { .. } | Command::Health { .. }) => Ok(()),

@@ -104,6 +104,14 @@ impl Task {
         }
     }
 
+    /// Runs `write`, which writes lines of its own, without a bar in their way.
+    pub fn aside(&self, write: impl FnOnce()) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.suspend(write),
+            Shown::Nothing | Shown::Lines(_) => write(),
+        }
+    }
+
     /// Ends the work and says how long it took.
     pub fn finish(mut self) {
         self.end("done in");

@@ -39,8 +39,18 @@ fn help_and_version_are_answers() {
     let cli = Cli::over("postgres://root:hunter2@localhost/x");
     let help = cli.run(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for word in ["serve", "migrate", "demo", "import", "schema", "health", "--listen", "DERMAGA_LISTEN", "DATABASE_URL"]
-    {
+    for word in [
+        "serve",
+        "migrate",
+        "demo",
+        "verify",
+        "import",
+        "schema",
+        "health",
+        "--listen",
+        "DERMAGA_LISTEN",
+        "DATABASE_URL",
+    ] {
         assert!(help.stdout.contains(word), "{word} in {}", help.stdout);
     }
     assert!(!help.stdout.contains("hunter2"), "{}", help.stdout);
@@ -59,6 +69,7 @@ fn a_command_line_without_sense_ends_with_2() {
         &["colour"],
         &["serve", "extra"],
         &["demo", "--payments", "many"],
+        &["verify", "demo"],
         &["import"],
         &["import", "rates", "x.csv"],
         &["import", "rates", "--source", "bank", "x.csv"],
@@ -165,7 +176,7 @@ each_database! {
     async fn migrating_twice_changes_nothing(backend: Backend) {
         let (url, _folder) = backend.empty_url().await;
         let cli = Cli::over(&url);
-        assert_eq!(cli.succeed(&["migrate"]), "4 migrations ran; the tables are up to date\n");
+        assert_eq!(cli.succeed(&["migrate"]), "5 migrations ran; the tables are up to date\n");
         assert_eq!(cli.succeed(&["migrate"]), "0 migrations ran; the tables are up to date\n");
     }
 
@@ -219,8 +230,8 @@ fn prepared(url: &str) -> Cli {
 }
 
 /// All rows of the demo account, table by table, each as a line, in one order.
-async fn everything(url: &str) -> [String; 6] {
-    use entity::{allocation, installment, installment_plan, payment, payment_line, receipt};
+async fn everything(url: &str) -> [String; 8] {
+    use entity::{allocation, installment, installment_plan, payment, payment_event, payment_line, receipt, refund};
     async fn rows<E>(database: &Database) -> String
     where
         E: AccountScoped<Model: std::fmt::Debug + Send + Sync>,
@@ -239,6 +250,8 @@ async fn everything(url: &str) -> [String; 6] {
         rows::<payment_line::Entity>(&database).await,
         rows::<receipt::Entity>(&database).await,
         rows::<allocation::Entity>(&database).await,
+        rows::<refund::Entity>(&database).await,
+        rows::<payment_event::Entity>(&database).await,
     ];
     database.close().await;
     all

@@ -10,6 +10,7 @@ mod cli;
 mod cli_accounts;
 mod cli_imports;
 mod cli_serve;
+mod cli_verify;
 mod commodities;
 mod commodity_search;
 mod cookbook;

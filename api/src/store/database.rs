@@ -47,6 +47,13 @@ pub struct Database {
     transactions: Transactions,
 }
 
+/// What a database is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    Everything,
+    Reading,
+}
+
 /// What the connection pool is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
@@ -62,12 +69,27 @@ impl Database {
     /// # Errors
     /// When the URL is of neither kind, or the database cannot be reached or written.
     pub async fn open(settings: &DatabaseSettings) -> Result<Self> {
+        Self::connect(settings, Use::Everything).await
+    }
+
+    /// Opens a database that is there, to read it. A SQLite file is never made and never written.
+    ///
+    /// # Errors
+    /// When the URL is of neither kind, or the database is not there or cannot be reached.
+    pub async fn open_to_read(settings: &DatabaseSettings) -> Result<Self> {
+        Self::connect(settings, Use::Reading).await
+    }
+
+    async fn connect(settings: &DatabaseSettings, what_for: Use) -> Result<Self> {
         let sqlite = settings.url.starts_with("sqlite:");
         if !sqlite && !settings.url.starts_with("postgres://") && !settings.url.starts_with("postgresql://") {
             return Err(Error::internal("DATABASE_URL is neither sqlite://FILE nor postgres://…"));
         }
         if sqlite {
-            check_writable(&settings.url)?;
+            match what_for {
+                Use::Everything => check_writable(&settings.url)?,
+                Use::Reading => check_there(&settings.url)?,
+            }
         }
         let mut options = ConnectOptions::new(settings.url.clone());
         options
@@ -77,14 +99,16 @@ impl Database {
             // A ping before each use would double the round trips; a dead connection shows at its first statement.
             .test_before_acquire(false);
         if sqlite {
-            options.map_sqlx_sqlite_opts(|options| {
-                options
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // What was answered as committed survives a power cut, not only the end of the process.
-                    .synchronous(SqliteSynchronous::Full)
-                    .foreign_keys(true)
-                    .busy_timeout(SQLITE_PATIENCE)
+            options.map_sqlx_sqlite_opts(move |options| {
+                let options = options.foreign_keys(true).busy_timeout(SQLITE_PATIENCE);
+                match what_for {
+                    Use::Everything => options
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        // What was answered as committed survives a power cut, not only the end of the process.
+                        .synchronous(SqliteSynchronous::Full),
+                    Use::Reading => options.read_only(true),
+                }
             });
         }
         if let Some(time) = settings.statement_timeout {
@@ -207,6 +231,16 @@ impl Database {
             tracing::warn!(error = %crate::error::chain(&error), "closing the database failed");
         }
     }
+}
+
+/// Says in plain words that there is no such SQLite file.
+fn check_there(url: &str) -> Result<()> {
+    let options = SqliteConnectOptions::from_str(url).map_err(Error::internal)?;
+    let file = options.get_filename();
+    if file.is_file() || url.contains(":memory:") || url.contains("mode=memory") {
+        return Ok(());
+    }
+    Err(Error::internal(format!("there is no database file {}", file.display())))
 }
 
 /// Says early and in plain words that a SQLite file cannot be written; the driver says only "code 14".

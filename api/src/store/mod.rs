@@ -17,6 +17,7 @@ pub mod page;
 pub mod payment_events;
 pub mod payment_filter;
 pub mod payment_lines;
+pub mod payment_rows;
 pub mod payments;
 pub mod plans;
 pub mod rates;
