@@ -5,6 +5,8 @@ use std::path::Path;
 use dermaga_api::store::{Database, DatabaseSettings};
 use dermaga_tests::{Backend, Cli, each_database};
 use entity::AccountScoped;
+use migration::Migrator;
+use sea_orm_migration::MigratorTrait;
 
 /// The sample of the ECB's history: with rates there, a start does not bring in the whole history.
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../api/data/samples/ecb-sample.csv");
@@ -176,7 +178,8 @@ each_database! {
     async fn migrating_twice_changes_nothing(backend: Backend) {
         let (url, _folder) = backend.empty_url().await;
         let cli = Cli::over(&url);
-        assert_eq!(cli.succeed(&["migrate"]), "5 migrations ran; the tables are up to date\n");
+        let all = format!("{} migrations ran; the tables are up to date\n", Migrator::migrations().len());
+        assert_eq!(cli.succeed(&["migrate"]), all);
         assert_eq!(cli.succeed(&["migrate"]), "0 migrations ran; the tables are up to date\n");
     }
 

@@ -250,6 +250,11 @@ pub(crate) fn receipt_of(
         received_at: NOW,
         method: "BANK_TRANSFER".to_owned(),
         external_reference: reference.map(str::to_owned),
+        fx_quote: None,
+        fx_rate: None,
+        fx_effective_date: None,
+        fx_purpose: None,
+        fx_source: None,
         reversed_at: None,
         created_at: NOW,
     }

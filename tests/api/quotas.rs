@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use dermaga_api::clock::Clock;
 use dermaga_api::config::{Quota, RedisUrl};
+use dermaga_api::domain::currency::Currency;
 use dermaga_api::graphql::context::{Caller, Role};
 use dermaga_api::metrics::Metrics;
 use dermaga_api::quota::{Exceeded, Quotas};
@@ -49,6 +50,7 @@ fn caller(account: u128, subject: &str) -> Caller {
         account: AccountId(Uuid::from_u128(account)),
         account_name: "somebody".to_owned(),
         time_zone: "UTC".parse().unwrap(),
+        base_currency: Currency::eur(),
         role: Role::Viewer,
         expires_at: None,
     }
