@@ -285,8 +285,9 @@ impl Ledger {
             return Err(Rejection::invalid(["amount", "amount"], "must be more than 0"));
         }
         let Some(amount) = i64::try_from(amount.minor).ok().filter(|amount| *amount <= left) else {
-            let message = format!("at most {} of this receipt can be given back", self.money(left).amount());
-            return Err(Rejection::invalid(["amount", "amount"], message));
+            let left = self.money(left);
+            let message = format!("at most {} of this receipt can be given back", left.amount());
+            return Err(Rejection::exceeds_outstanding(["amount", "amount"], message, left));
         };
 
         let before = self.clone();

@@ -145,7 +145,8 @@ fn a_refund_takes_credit_first_and_opens_no_debt() {
     assert_eq!((ledger.payment.credit, ledger.payment.refunded, ledger.payment.outstanding), (0, 50, 0));
     assert_eq!(ledger.payment.status, payment::Status::Paid);
     let rejection = desk.change(|scribe| ledger.refund_receipt(scribe, receipt.id, money(81), "too much")).unwrap_err();
-    assert_eq!((rejection.field, rejection.reason), (vec!["amount".into(), "amount".into()], Reason::Invalid));
+    let left = Reason::AmountExceedsOutstanding { outstanding: money(80) };
+    assert_eq!((rejection.field, rejection.reason), (vec!["amount".into(), "amount".into()], left));
     let rejection = desk.change(|scribe| ledger.reverse_receipt(scribe, receipt.id, "bounced")).unwrap_err();
     assert!(matches!(rejection.reason, Reason::InvalidState { .. }));
 }
