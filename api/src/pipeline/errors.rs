@@ -48,8 +48,14 @@ impl ShownError {
 }
 
 /// The codes that the scalars give their errors.
-const SCALAR_CODES: [&str; 4] =
-    [code::INVALID_DECIMAL, code::INVALID_DATE, code::UNKNOWN_CURRENCY, code::INVALID_HS_CODE];
+const SCALAR_CODES: [&str; 6] = [
+    code::INVALID_DECIMAL,
+    code::INVALID_DATE,
+    code::UNKNOWN_CURRENCY,
+    code::INVALID_HS_CODE,
+    code::INVALID_IDEMPOTENCY_KEY,
+    code::INVALID_BIG_INT,
+];
 
 /// The errors of an answer as the client sees them. Faults of ours are logged here, once, with their causes.
 pub fn shown_errors(errors: &[ServerError], request_id: &str) -> Vec<ShownError> {
