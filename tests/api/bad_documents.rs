@@ -133,22 +133,21 @@ each_database! {
         let app = TestApp::spawn(backend).await;
         let query =
             "query ($first: Int!, $where: PaymentWhere) { payments(first: $first, where: $where) { totalCount } }";
-        for variables in [json!(null), json!({}), json!({"first": null}), json!({"where": null})] {
-            assert_refused(&app, &json!({"query": query, "variables": variables}), VALIDATION).await;
-        }
-        // Values are read where they are used, so these are answers without data.
         for variables in [
+            json!(null),
+            json!({}),
+            json!({"first": null}),
+            json!({"where": null}),
             json!({"first": "1"}),
             json!({"first": 1.5}),
-            json!({"first": 4_294_967_296_u64}),
+            json!({"first": 2_147_483_648_u32}),
             json!({"first": [1, 2]}),
+            json!({"first": 1, "where": {"reference": {"contains": 1}}}),
             json!({"first": 1, "where": {"colour": 1}}),
             json!({"first": 1, "where": 1}),
             json!({"first": 1, "where": {"status": {"eq": "COLOUR"}}}),
         ] {
-            let answer = post(&app, &json!({"query": query, "variables": variables})).await;
-            assert_eq!(answer.codes(), [VALIDATION], "{variables}: {:#}", answer.body);
-            assert_eq!(answer.body["data"], Value::Null, "{variables}");
+            assert_refused(&app, &json!({"query": query, "variables": variables}), VALIDATION).await;
         }
         let good = post(&app, &json!({"query": query, "variables": {"first": 1, "unused": [1]}})).await;
         assert_eq!(good.at("/payments/totalCount"), 0);

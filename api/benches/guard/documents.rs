@@ -56,7 +56,7 @@ fn long_names(length: usize) -> String {
 }
 
 fn arguments() -> String {
-    let all = "payments(first: 1, after: 2, last: 3, before: 4, where: 5, orderBy: 6)";
+    let all = "payments(first: 1, after: \"2\", last: 3, before: \"4\", where: {colour: 5}, orderBy: {colour: 6})";
     format!("{{ {all} {} }}", "payments ".repeat(960))
 }
 

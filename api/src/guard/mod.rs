@@ -5,6 +5,7 @@
 
 mod cost;
 mod document;
+mod inputs;
 mod model;
 #[cfg(test)]
 mod properties;
@@ -190,6 +191,7 @@ impl Guard {
             let what = "fields of introspection in the answer";
             return Err(document::too_complex(what, cost.introspection, MAX_INTROSPECTION));
         }
+        inputs::check(document, operation, variables, &self.model)?;
         Ok(cost)
     }
 }

@@ -7,7 +7,9 @@ use async_graphql::parser::types::{
     BaseType, FieldDefinition, InputValueDefinition, ServiceDocument, Type, TypeKind, TypeSystemDefinition,
 };
 use async_graphql::parser::types::{OperationType, TypeDefinition};
-use async_graphql::{Positioned, Value};
+use async_graphql::{Name, Positioned, Value};
+
+use super::inputs::Kind;
 
 /// How many rows a page has when neither the document nor the schema says.
 const DEFAULT_PAGE: u64 = 20;
@@ -35,9 +37,6 @@ const PUBLIC_TYPES: [&str; 13] = [
     "RateUnavailable",
 ];
 
-/// The scalars that the schema's text does not define.
-const BUILT_IN: [&str; 5] = ["Int", "Float", "String", "Boolean", "ID"];
-
 /// The schema as far as the guard has to know it.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -48,6 +47,8 @@ pub(super) struct Model {
     subscription: Option<String>,
     /// All types by name, but for those of introspection.
     names: HashSet<String>,
+    /// The input types of which the guard knows what they take.
+    kinds: HashMap<String, Kind>,
     /// The most arguments that a field has.
     pub max_arguments: usize,
 }
@@ -70,6 +71,8 @@ pub(super) struct Field {
     pub public: bool,
     /// Arguments that mean the account's current day when they are null.
     pub days: Vec<String>,
+    /// The types of its arguments.
+    pub arguments: HashMap<Name, Type>,
 }
 
 /// How often what is below a field is answered.
@@ -99,7 +102,8 @@ impl Model {
             query: "Query".to_owned(),
             mutation: None,
             subscription: None,
-            names: BUILT_IN.map(str::to_owned).into(),
+            names: Kind::BUILT_IN.map(|(name, _)| name.to_owned()).into(),
+            kinds: Kind::BUILT_IN.map(|(name, kind)| (name.to_owned(), kind)).into(),
             max_arguments: 0,
         };
         model.read_roots(&document);
@@ -130,7 +134,11 @@ impl Model {
             TypeKind::Object(object) => &object.fields,
             TypeKind::Interface(interface) => &interface.fields,
             TypeKind::Union(_) => &Vec::new(),
-            TypeKind::Scalar | TypeKind::Enum(_) | TypeKind::InputObject(_) => return,
+            TypeKind::InputObject(object) => {
+                self.kinds.insert(name, Kind::Object(types(&object.fields)));
+                return;
+            }
+            TypeKind::Scalar | TypeKind::Enum(_) => return,
         };
         let fields: Vec<_> = fields.iter().map(|field| self.read_field(&name, &field.node)).collect();
         // An extension of a type adds to it.
@@ -151,6 +159,7 @@ impl Model {
                 PUBLIC_TYPES.contains(&parent)
             },
             days: names(&field.arguments, nullable_day),
+            arguments: types(&field.arguments),
         };
         (name, read)
     }
@@ -173,6 +182,11 @@ impl Model {
     /// Whether a type has this name; those of introspection are known to the engine alone.
     pub(super) fn knows(&self, name: &str) -> bool {
         name.starts_with("__") || self.names.contains(name)
+    }
+
+    /// What a type takes, whatever lists are around it; `None` where only the engine knows.
+    pub(super) fn kind(&self, ty: &Type) -> Option<&Kind> {
+        self.kinds.get(base(ty))
     }
 
     /// How many types there are.
@@ -229,6 +243,10 @@ fn names(
         .filter(|argument| wanted(&argument.node))
         .map(|argument| argument.node.name.node.to_string())
         .collect()
+}
+
+fn types(values: &[Positioned<InputValueDefinition>]) -> HashMap<Name, Type> {
+    values.iter().map(|value| (value.node.name.node.clone(), value.node.ty.node.clone())).collect()
 }
 
 #[cfg(test)]
