@@ -13,9 +13,11 @@ mod answer;
 mod app;
 mod cli;
 mod databases;
+pub mod proxy;
 mod redis;
 mod rows;
 mod sign_in;
+pub mod writers;
 
 pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
