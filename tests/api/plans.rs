@@ -8,14 +8,24 @@ use dermaga_api::graphql::input::{NullsOrder, PaymentOrder, PaymentOrderField, P
 use dermaga_api::store::installments::InstallmentFilter;
 use dermaga_api::store::page::{PageRequest, SortKey};
 use dermaga_api::store::rates::{Pair, Side};
-use dermaga_api::store::{Meter, Reader, allocations, installments, payment_lines, payments, plans, rates, receipts};
+use dermaga_api::store::{
+    Meter, Reader, allocations, installments, payment_lines, payment_rows, payments, plans, rates, receipts,
+};
 use dermaga_tests::{Backend, TestApp, each_database};
 use entity::currency_rate::Purpose;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 /// The tables that grow.
-const LARGE: [&str; 7] =
-    ["payment", "installment", "installment_plan", "receipt", "allocation", "payment_line", "currency_rate"];
+const LARGE: [&str; 8] = [
+    "payment",
+    "installment",
+    "installment_plan",
+    "receipt",
+    "allocation",
+    "payment_line",
+    "payment_event",
+    "currency_rate",
+];
 
 /// Enough that reading a table from end to end costs more than looking up a page.
 const PAYMENTS: u64 = 3_000;
@@ -81,9 +91,13 @@ each_database! {
         allocations::pages_of_installments(&db, account, &due, &first).await.unwrap();
         payment_lines::of_payments(&db, account, &ids).await.unwrap();
         plans::of_payments(&db, account, &ids).await.unwrap();
+        // Nine statements for however many payments, so that a check of all of them is one pass over each table.
+        let rows = payment_rows::after(&db, account, page.rows.first(), 4).await.unwrap();
+        assert!(rows.iter().all(|rows| !rows.events.is_empty()) && rows.len() == 4);
+        payment_rows::shared_references(&db, account).await.unwrap();
 
         let plans = explained(&db).await;
-        assert_eq!(plans.len(), 13);
+        assert_eq!(plans.len(), 23);
         for plan in plans {
             plan.assert_reads_no_table_whole();
         }
