@@ -20,6 +20,10 @@ use guard::{Guard, Limits};
 #[path = "../../api/src/guard/mod.rs"]
 mod guard;
 
+// What it keeps parsed documents in.
+#[path = "../../api/src/bounded.rs"]
+mod bounded;
+
 /// What the guard takes from the server.
 mod error {
     pub mod code {
