@@ -248,11 +248,11 @@ each_database! {
         let mut cases = Vec::new();
         for code in ["idr", "IDRX", "ID", "", "XXX", "Rp", "ID\u{0}", "İDR"] {
             let query = "query ($c: CurrencyCode!) { currencyRate(base: $c, quote: \"USD\") { __typename } }";
-            cases.push(failed(query, "UNKNOWN_CURRENCY").with(json!({"c": code})));
-            cases.push(failed(rate(&format!("base: \"EUR\", quote: {}", json!(code))), "UNKNOWN_CURRENCY"));
+            cases.push(refused(query, "UNKNOWN_CURRENCY").with(json!({"c": code})));
+            cases.push(refused(rate(&format!("base: \"EUR\", quote: {}", json!(code))), "UNKNOWN_CURRENCY"));
         }
         for value in ["360", "IDR", "true", "[\"IDR\"]", "{a: 1}"] {
-            cases.push(failed(rate(&format!("base: {value}, quote: \"USD\"")), "UNKNOWN_CURRENCY"));
+            cases.push(refused(rate(&format!("base: {value}, quote: \"USD\"")), "UNKNOWN_CURRENCY"));
         }
         for date in [
             "2026-02-30",
@@ -272,17 +272,17 @@ each_database! {
             "２０２６-10-30",
         ] {
             let query = rate(&format!("base: \"EUR\", quote: \"USD\", date: \"{date}\""));
-            cases.push(failed(query, "INVALID_DATE"));
+            cases.push(refused(query, "INVALID_DATE"));
         }
-        cases.push(failed(rate("base: \"EUR\", quote: \"USD\", date: 20261030"), "INVALID_DATE"));
+        cases.push(refused(rate("base: \"EUR\", quote: \"USD\", date: 20261030"), "INVALID_DATE"));
         for time in ["2026-10-30", "2026-10-30T09:15:00", "10000-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "now", ""] {
             let query = format!("{{ payments(where: {{createdAt: {{gte: \"{time}\"}}}}) {{ totalCount }} }}");
-            cases.push(failed(query, "INVALID_DATE"));
+            cases.push(refused(query, "INVALID_DATE"));
         }
         for code in ["1", "180", "18010", "1801000000", "18,01", "XXII", "iv", "18.", ".18", "18..01", "", "1801\u{0}"]
         {
             let query = "query ($c: HsCode!) { commodity(code: $c) { code } }";
-            cases.push(failed(query, "INVALID_HS_CODE").with(json!({"c": code})));
+            cases.push(refused(query, "INVALID_HS_CODE").with(json!({"c": code})));
         }
         assert_all_refused(&app, cases).await;
         // The ends of what a date may be are days like any other.
@@ -322,10 +322,10 @@ each_database! {
             &long,
             &fraction,
         ] {
-            cases.push(failed(convert(decimal, "USD"), "INVALID_DECIMAL"));
+            cases.push(refused(convert(decimal, "USD"), "INVALID_DECIMAL"));
         }
         cases.push(
-            failed(
+            refused(
                 "query ($a: Decimal!) { convert(amount: {amount: $a, currency: \"USD\"}, to: \"IDR\") { rounding } }",
                 "INVALID_DECIMAL",
             )
@@ -336,7 +336,7 @@ each_database! {
         {
             cases.push(failed(convert(amount, currency), "BAD_USER_INPUT"));
         }
-        cases.push(failed("{ payments(where: {amount: {gt: 5}}) { totalCount } }", "INVALID_DECIMAL"));
+        cases.push(refused("{ payments(where: {amount: {gt: 5}}) { totalCount } }", "INVALID_DECIMAL"));
         assert_all_refused(&app, cases).await;
         // Trailing zeros are no precision, and the largest amount that can be asked converts.
         let answer = app.graphql(&convert("\"1.00000\"", "JPY")).await;

@@ -44,6 +44,11 @@ pub(crate) fn worst() -> Vec<Worst> {
             text: "query ($v: PaymentWhere) { payments(where: $v) { colour } }".to_owned(),
             variables: json!({"v": {"and": vec![json!({"colour": 1}); 20_000]}}),
         },
+        Worst {
+            name: "a long variable of days",
+            text: "query ($v: PaymentWhere) { payments(where: $v) { colour } }".to_owned(),
+            variables: json!({"v": {"and": vec![json!({"overdueAsOf": "2026-10-31"}); 20_000]}}),
+        },
     ]
 }
 

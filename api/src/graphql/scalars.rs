@@ -6,16 +6,47 @@ use chrono::{Datelike, DurationRound, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use crate::domain;
 use crate::error::code;
 
-/// A refused value, with its code.
-fn refused<T: async_graphql::InputType>(code: &'static str, message: impl std::fmt::Display) -> InputValueError<T> {
-    InputValueError::custom(message).with_extension("code", code)
+/// Why a value is not one of a scalar's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// One of [`code`].
+    pub code: &'static str,
+    /// Words for the caller.
+    pub message: String,
+}
+
+impl Refused {
+    fn new(code: &'static str, message: impl std::fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    fn into_error<T: async_graphql::InputType>(self) -> InputValueError<T> {
+        InputValueError::custom(self.message).with_extension("code", self.code)
+    }
+}
+
+/// Says of a value whether it is one of a scalar's.
+pub type Check = fn(&Value) -> Result<(), Refused>;
+
+/// The check of a scalar that is defined here, by its name in the schema.
+pub fn check_of(scalar: &str) -> Option<Check> {
+    match scalar {
+        "Decimal" => Some(|value| Decimal::read(value).map(drop)),
+        "Date" => Some(|value| Date::read(value).map(drop)),
+        "DateTime" => Some(|value| DateTime::read(value).map(drop)),
+        "CurrencyCode" => Some(|value| CurrencyCode::read(value).map(drop)),
+        "HsCode" => Some(|value| HsCode::read(value).map(drop)),
+        "IdempotencyKey" => Some(|value| IdempotencyKey::read(value).map(drop)),
+        "BigInt" => Some(|value| BigInt::read(value).map(drop)),
+        _ => None,
+    }
 }
 
 /// The text of a value; numbers are refused, since a client may have put them through a float.
-fn text<T: async_graphql::InputType>(value: &Value, code: &'static str) -> Result<String, InputValueError<T>> {
+fn text<'a>(value: &'a Value, code: &'static str) -> Result<&'a str, Refused> {
     match value {
-        Value::String(text) => Ok(text.clone()),
-        other => Err(refused(code, format_args!("expected a string, found {}", kind(other)))),
+        Value::String(text) => Ok(text),
+        other => Err(Refused::new(code, format_args!("expected a string, found {}", kind(other)))),
     }
 }
 
@@ -42,12 +73,18 @@ pub struct Decimal(pub domain::decimal::Decimal);
 #[Scalar]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_DECIMAL)?;
-        domain::decimal::Decimal::parse(&text).map(Self).map_err(|error| refused(code::INVALID_DECIMAL, error))
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+impl Decimal {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_DECIMAL)?;
+        domain::decimal::Decimal::parse(text).map(Self).map_err(|error| Refused::new(code::INVALID_DECIMAL, error))
     }
 }
 
@@ -59,7 +96,17 @@ pub struct Date(pub NaiveDate);
 #[Scalar]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_DATE)?;
+        Self::read(&value).map_err(Refused::into_error)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.format("%Y-%m-%d").to_string())
+    }
+}
+
+impl Date {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_DATE)?;
         let shaped = text.len() == 10
             && text.bytes().enumerate().all(|(at, byte)| match at {
                 4 | 7 => byte == b'-',
@@ -69,12 +116,8 @@ impl ScalarType for Date {
         // The year 0 exists in the calendar that chrono keeps, and in neither database.
         match day.filter(|_| !text.starts_with("0000")) {
             Some(day) => Ok(Self(day)),
-            None => Err(refused(code::INVALID_DATE, "expected a day that exists, as YYYY-MM-DD")),
+            None => Err(Refused::new(code::INVALID_DATE, "expected a day that exists, as YYYY-MM-DD")),
         }
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.format("%Y-%m-%d").to_string())
     }
 }
 
@@ -86,13 +129,7 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 #[Scalar]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_DATE)?;
-        let parsed = chrono::DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc));
-        match parsed {
-            // Both databases keep four-digit years, and what they keep is in UTC.
-            Ok(at) if text.len() <= 40 && (1..=9999).contains(&at.year()) => Ok(Self(at)),
-            _ => Err(refused(code::INVALID_DATE, "expected a time as RFC 3339 with an offset")),
-        }
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
@@ -105,6 +142,16 @@ impl DateTime {
     pub fn microsecond(self) -> chrono::DateTime<Utc> {
         self.0.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(self.0)
     }
+
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_DATE)?;
+        let parsed = chrono::DateTime::parse_from_rfc3339(text).map(|at| at.with_timezone(&Utc));
+        match parsed {
+            // Both databases keep four-digit years, and what they keep is in UTC.
+            Ok(at) if text.len() <= 40 && (1..=9999).contains(&at.year()) => Ok(Self(at)),
+            _ => Err(Refused::new(code::INVALID_DATE, "expected a time as RFC 3339 with an offset")),
+        }
+    }
 }
 
 /// A currency by its ISO 4217 code of three capital letters, such as `IDR`.
@@ -115,14 +162,20 @@ pub struct CurrencyCode(pub domain::currency::Currency);
 #[Scalar]
 impl ScalarType for CurrencyCode {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::UNKNOWN_CURRENCY)?;
-        domain::currency::Currency::from_code(&text)
-            .map(Self)
-            .ok_or_else(|| refused(code::UNKNOWN_CURRENCY, "no currency has this ISO 4217 code"))
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.code().to_owned())
+    }
+}
+
+impl CurrencyCode {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::UNKNOWN_CURRENCY)?;
+        domain::currency::Currency::from_code(text)
+            .map(Self)
+            .ok_or_else(|| Refused::new(code::UNKNOWN_CURRENCY, "no currency has this ISO 4217 code"))
     }
 }
 
@@ -136,12 +189,18 @@ pub struct HsCode(pub domain::hs_code::HsCode);
 #[Scalar]
 impl ScalarType for HsCode {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_HS_CODE)?;
-        domain::hs_code::HsCode::parse(&text).map(Self).map_err(|error| refused(code::INVALID_HS_CODE, error))
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.as_str().to_owned())
+    }
+}
+
+impl HsCode {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_HS_CODE)?;
+        domain::hs_code::HsCode::parse(text).map(Self).map_err(|error| Refused::new(code::INVALID_HS_CODE, error))
     }
 }
 
@@ -155,16 +214,22 @@ pub struct IdempotencyKey(pub String);
 #[Scalar]
 impl ScalarType for IdempotencyKey {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_IDEMPOTENCY_KEY)?;
-        if (8..=255).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-            Ok(Self(text))
-        } else {
-            Err(refused(code::INVALID_IDEMPOTENCY_KEY, "expected 8 to 255 printable ASCII characters"))
-        }
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.clone())
+    }
+}
+
+impl IdempotencyKey {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_IDEMPOTENCY_KEY)?;
+        if (8..=255).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Refused::new(code::INVALID_IDEMPOTENCY_KEY, "expected 8 to 255 printable ASCII characters"))
+        }
     }
 }
 
@@ -176,15 +241,22 @@ pub struct BigInt(pub i64);
 #[Scalar]
 impl ScalarType for BigInt {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let text = text(&value, code::INVALID_BIG_INT)?;
-        let digits = text.strip_prefix('-').unwrap_or(&text);
-        let shaped = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let number = shaped.then(|| text.parse().ok()).flatten();
-        number.map(Self).ok_or_else(|| refused(code::INVALID_BIG_INT, "expected a whole number of at most 64 bits"))
+        Self::read(&value).map_err(Refused::into_error)
     }
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+impl BigInt {
+    fn read(value: &Value) -> Result<Self, Refused> {
+        let text = text(value, code::INVALID_BIG_INT)?;
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let shaped = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = shaped.then(|| text.parse().ok()).flatten();
+        let refused = || Refused::new(code::INVALID_BIG_INT, "expected a whole number of at most 64 bits");
+        number.map(Self).ok_or_else(refused)
     }
 }
 
@@ -213,6 +285,19 @@ mod tests {
         for text in ["2026-10-30T09:15:00", "2026-10-30", "0000-01-01T00:00:00Z", ""] {
             assert_eq!(time(text), None, "{text}");
         }
+    }
+
+    /// A scalar without a check would be read only when its field is resolved.
+    #[test]
+    fn every_scalar_of_the_schema_has_a_check() {
+        let sdl = crate::graphql::sdl(false);
+        let scalars: Vec<_> = sdl.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
+        assert_eq!(scalars.len(), 5, "{scalars:?}");
+        for scalar in scalars {
+            let check = check_of(scalar).unwrap_or_else(|| panic!("{scalar} has none"));
+            assert!(check(&Value::from(12)).is_err(), "{scalar}");
+        }
+        assert!(check_of("Int").is_none());
     }
 
     /// A decimal that came as a JSON number may have been through a float already.

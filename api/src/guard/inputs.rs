@@ -1,10 +1,10 @@
 //! Whether values are what the schema takes in their places.
 //!
 //! The engine asks less of a value before it runs an operation than when it reads it: it lets an `Int` through that
-//! has more than 32 bits, and a number in the place of an object, and looks at no argument that holds a variable
-//! without a value. So a document that does not fit the schema would run until such a field is resolved, or to its end
-//! where none is. All literals of a document are looked at, also in operations that do not run, and the variables of
-//! the one that does.
+//! has more than 32 bits, a number in the place of an object, and anything in the place of a scalar that is defined
+//! here; and it looks at no argument that holds a variable without a value. So a document that does not fit the schema
+//! would run until such a field is resolved, or to its end where none is. All literals of a document are looked at,
+//! also in operations that do not run, and the variables of the one that does.
 //!
 //! What the engine always refuses by itself, such as a name that the schema does not have, is left to it.
 
@@ -17,6 +17,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::Refusal;
 use super::model::{Model, Object};
 use crate::error::code;
+use crate::graphql::scalars::{self, Refused};
 
 /// What is known of an input type by its name alone.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub(super) enum Kind {
     Boolean,
     /// A text, or an integer that becomes one.
     Id,
+    /// A scalar that is defined here.
+    Scalar(scalars::Check),
     /// An input object, by the types of its fields.
     Object(HashMap<Name, Type>),
 }
@@ -45,17 +48,19 @@ impl Kind {
         ("ID", Self::Id),
     ];
 
-    /// What would be right in the place of this value, which is not null; `None` when it is right.
-    fn expected(&self, value: &ConstValue) -> Option<&'static str> {
+    /// Refuses a value, which is not null, that is not of this type.
+    fn check(&self, value: &ConstValue) -> Result<(), Refused> {
         let (fits, expected) = match self {
             Self::Int => (is_int(value), "an integer from -2147483648 to 2147483647"),
             Self::Float => (matches!(value, ConstValue::Number(_)), "a number"),
             Self::String => (matches!(value, ConstValue::String(_)), "a string"),
             Self::Boolean => (matches!(value, ConstValue::Boolean(_)), "true or false"),
             Self::Id => (matches!(value, ConstValue::String(_)) || is_integer(value), "a string or an integer"),
-            Self::Object(_) => (false, "an object"),
+            Self::Object(_) => (matches!(value, ConstValue::Object(_)), "an object"),
+            Self::Scalar(check) => return check(value),
         };
-        (!fits).then_some(expected)
+        let refused = || Refused { code: code::VALIDATION_FAILED, message: format!("expected {expected}") };
+        fits.then_some(()).ok_or_else(refused)
     }
 }
 
@@ -72,7 +77,7 @@ fn is_int(value: &ConstValue) -> bool {
 struct Misfit {
     /// The members and items that lead to it, the last one first.
     path: Vec<String>,
-    expected: &'static str,
+    refused: Refused,
 }
 
 /// Refuses a document with a value that does not fit, and variables that do not.
@@ -153,8 +158,8 @@ fn refused(misfit: &Misfit, mut what: String, at: Pos) -> Refusal {
         what.push('.');
         what.push_str(step);
     }
-    let message = format!("{what}: expected {}", misfit.expected);
-    Refusal { code: code::VALIDATION_FAILED, message, position: Some(at) }
+    let message = format!("{what}: {}", misfit.refused.message);
+    Refusal { code: misfit.refused.code, message, position: Some(at) }
 }
 
 fn fits(model: &Model, ty: &Type, value: &ConstValue) -> Result<(), Misfit> {
@@ -179,7 +184,7 @@ fn fits_kind(model: &Model, ty: &Type, kind: &Kind, value: &ConstValue) -> Resul
                 let ty = fields.get(name);
                 ty.map_or(Ok(()), |ty| fits(model, ty, member)).map_err(|misfit| misfit.below(name.to_string()))
             }),
-            _ => kind.expected(value).map_or(Ok(()), |expected| Err(Misfit { path: Vec::new(), expected })),
+            _ => kind.check(value).map_err(|refused| Misfit { path: Vec::new(), refused }),
         },
     }
 }
@@ -259,6 +264,47 @@ mod tests {
             ),
         ] {
             assert_eq!(refusal(text, json!({})), Some(format!("{place}: {INT}")), "{text}");
+        }
+    }
+
+    /// A scalar of ours is what its own parser takes, and keeps its code.
+    #[test]
+    fn scalars_are_what_their_parsers_take() {
+        let refusal = |text: &str, variables: Value| {
+            let guard = Guard::new(Limits::default(), &crate::graphql::sdl(false), 100, true).unwrap();
+            let refusal = guard.admit(text, None, &Variables::from_json(variables)).err();
+            refusal.map(|refusal| (refusal.code, refusal.message))
+        };
+        let refused = |code, message: &str| Some((code, message.to_owned()));
+        let day = "expected a day that exists, as YYYY-MM-DD";
+        let literal = |base: &str, date: &str| {
+            format!("{{ currencyRate(base: {base}, quote: \"IDR\", date: {date}) {{ __typename }} }}")
+        };
+        assert_eq!(refusal(&literal("\"EUR\"", "\"2026-10-31\""), json!({})), None);
+        assert_eq!(
+            refusal(&literal("\"EUR\"", "\"2026-02-31\""), json!({})),
+            refused(code::INVALID_DATE, &format!("the argument date: {day}"))
+        );
+        assert_eq!(
+            refusal(&literal("EUR", "null"), json!({})),
+            refused(code::UNKNOWN_CURRENCY, "the argument base: expected a string, found an enum value")
+        );
+        let filters = "query ($w: [PaymentWhere!], $d: Date = \"31-02\") { payments(where: {and: $w, overdueAsOf: $d}) { totalCount } }";
+        assert_eq!(
+            refusal(filters, json!({"d": "2026-10-31"})),
+            refused(code::INVALID_DATE, &format!("the variable $d: {day}"))
+        );
+        let filters = filters.replace("31-02", "2026-02-28");
+        for (variables, words) in [
+            (json!({}), None),
+            (json!({"w": {"amount": {"gt": "1.50"}}, "d": null}), None),
+            (json!({"d": "2026-2-3"}), refused(code::INVALID_DATE, &format!("the variable $d: {day}"))),
+            (
+                json!({"w": [{}, {"amount": {"gt": 1.5}}]}),
+                refused(code::INVALID_DECIMAL, "the variable $w.1.amount.gt: expected a string, found a number"),
+            ),
+        ] {
+            assert_eq!(refusal(&filters, variables.clone()), words, "{variables}");
         }
     }
 

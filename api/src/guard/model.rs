@@ -10,6 +10,7 @@ use async_graphql::parser::types::{OperationType, TypeDefinition};
 use async_graphql::{Name, Positioned, Value};
 
 use super::inputs::Kind;
+use crate::graphql::scalars;
 
 /// How many rows a page has when neither the document nor the schema says.
 const DEFAULT_PAGE: u64 = 20;
@@ -138,7 +139,13 @@ impl Model {
                 self.kinds.insert(name, Kind::Object(types(&object.fields)));
                 return;
             }
-            TypeKind::Scalar | TypeKind::Enum(_) => return,
+            TypeKind::Scalar => {
+                if let Some(check) = scalars::check_of(&name) {
+                    self.kinds.insert(name, Kind::Scalar(check));
+                }
+                return;
+            }
+            TypeKind::Enum(_) => return,
         };
         let fields: Vec<_> = fields.iter().map(|field| self.read_field(&name, &field.node)).collect();
         // An extension of a type adds to it.
