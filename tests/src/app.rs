@@ -52,6 +52,8 @@ pub struct TestApp {
 pub struct TestAppBuilder {
     backend: Backend,
     settings: Settings,
+    /// The database of another server, to be shared with it.
+    shared_url: Option<String>,
 }
 
 impl TestApp {
@@ -72,7 +74,7 @@ impl TestApp {
             log: Some("error".to_owned()),
             ..Settings::default()
         };
-        TestAppBuilder { backend, settings }
+        TestAppBuilder { backend, settings, shared_url: None }
     }
 
     /// Adds the first `count` payments of the demo's generator.
@@ -162,6 +164,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Over the database of another server: another replica of it.
+    pub fn beside(mut self, other: &TestApp) -> Self {
+        self.shared_url = Some(other.database_url.clone());
+        self
+    }
+
     /// Starts the server.
     pub async fn spawn(self) -> TestApp {
         self.try_spawn().await.expect("the server starts")
@@ -169,7 +177,10 @@ impl TestAppBuilder {
 
     /// Starts the server, or says why it does not.
     pub async fn try_spawn(self) -> Result<TestApp, String> {
-        let fresh = self.backend.fresh().await;
+        let fresh = match self.shared_url {
+            Some(url) => FreshDatabase::of_another(url),
+            None => self.backend.fresh().await,
+        };
         let mut settings = self.settings;
         settings.database_url = Some(fresh.url.clone());
         let config = settings.check().unwrap();

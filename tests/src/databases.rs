@@ -30,6 +30,13 @@ pub(crate) struct FreshDatabase {
     _folder: Option<TempDir>,
 }
 
+impl FreshDatabase {
+    /// The database of another server, which outlives this one.
+    pub(crate) fn of_another(url: String) -> Self {
+        Self { url, _folder: None }
+    }
+}
+
 impl Backend {
     /// Whether there is a PostgreSQL server to test on. Says once when there is none.
     pub fn postgres_is_there() -> bool {

@@ -11,6 +11,7 @@
 
 mod answer;
 mod app;
+mod changes;
 mod cli;
 mod databases;
 pub mod proxy;
@@ -21,6 +22,7 @@ pub mod writers;
 
 pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
+pub use changes::{Changed, MUTATIONS, change_body, money, new_key, new_payment, new_receipt, rupiah, with};
 pub use cli::{Cli, Ended, Running, binary, read_answer};
 pub use databases::{Backend, data_folder};
 pub use redis::RedisServer;

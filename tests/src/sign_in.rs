@@ -226,6 +226,13 @@ impl Session<'_> {
         request.header("authorization", &self.authorization).send().await.unwrap()
     }
 
+    /// Posts a JSON body and returns the answer as a stream of events.
+    pub async fn stream(&self, body: &Value) -> reqwest::Response {
+        let request = self.app.client().post(format!("{}/graphql", self.app.address)).json(body);
+        let request = request.header("accept", "text/event-stream").header("authorization", &self.authorization);
+        request.send().await.unwrap()
+    }
+
     /// What it sends as `Authorization`.
     pub fn authorization(&self) -> &str {
         &self.authorization
