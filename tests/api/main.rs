@@ -41,6 +41,7 @@ mod paging_lists;
 mod payment_aggregates;
 mod payment_details;
 mod payment_edges;
+mod payment_events;
 mod payment_filters;
 mod payment_versions;
 mod payments;

@@ -19,10 +19,10 @@ const PAYMENTS: &str = "{ payments(first: 1) { nodes { reference } } }";
 const RUNNING: &str = "dermaga_operations_running";
 
 /// A socket on which operations may start.
-struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    async fn opened(app: &TestApp) -> Self {
+    pub(crate) async fn opened(app: &TestApp) -> Self {
         let url = format!("{}/graphql", app.address.replace("http", "ws"));
         let mut request = url.into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
@@ -30,23 +30,23 @@ impl Socket {
         Self(stream)
     }
 
-    async fn acknowledged(app: &TestApp) -> Self {
+    pub(crate) async fn acknowledged(app: &TestApp) -> Self {
         let mut socket = Self::opened(app).await;
         socket.send(&json!({"type": "connection_init"})).await;
         assert_eq!(socket.next().await, json!({"type": "connection_ack"}));
         socket
     }
 
-    async fn send(&mut self, message: &Value) {
+    pub(crate) async fn send(&mut self, message: &Value) {
         self.0.send(Message::text(message.to_string())).await.unwrap();
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str) {
         self.send(&json!({"id": id, "type": "subscribe", "payload": {"query": query}})).await;
     }
 
     /// The next message; the code and reason when the socket is closed instead.
-    async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         match self.0.next().await.unwrap().unwrap() {
             Message::Text(text) => serde_json::from_str(&text).unwrap(),
             Message::Close(Some(frame)) => json!({"code": u16::from(frame.code), "reason": frame.reason.as_str()}),
@@ -55,7 +55,7 @@ impl Socket {
     }
 }
 
-async fn stream(app: &TestApp, accept: &str, query: &str) -> reqwest::Response {
+pub(crate) async fn stream(app: &TestApp, accept: &str, query: &str) -> reqwest::Response {
     let request = app.client().post(format!("{}/graphql", app.address)).header("accept", accept);
     request.json(&json!({ "query": query })).send().await.unwrap()
 }
