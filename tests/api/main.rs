@@ -61,6 +61,7 @@ mod shared_store;
 mod sign_in;
 mod streams;
 mod tenancy;
+mod tenancy_changes;
 mod trusted_documents;
 mod verified;
 mod waive_installment;

@@ -8,27 +8,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dermaga_api::demo::{self, Generator};
-use dermaga_tests::{Backend, Session, TestApp, each_database};
+use dermaga_tests::{Backend, MUTATIONS, NOW, Session, TestApp, each_database, new_payment, new_receipt, rupiah, with};
+use entity::idempotency_key;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::payment_details::insert;
+use crate::tenancy_changes::{ERRORS, change_recipe};
 
 const TYPE: &str = "name kind ofType { name kind ofType { name kind ofType { name kind } } }";
 
 /// The seed of the other account's payments; it stands in their references, `INV/2025/9/000001`.
 const OTHER_SEED: u64 = 9;
 
+/// The external reference of a receipt of the other account.
+const OTHERS_TRANSFER: &str = "their transfer";
+
+/// A key that the other account has used, for each mutation.
+const OTHERS_KEY: &str = "their idempotency key";
+
 /// What can be named by a text of its own kind: nothing of an account.
-const HARMLESS_SCALARS: [&str; 8] =
-    ["Boolean", "CurrencyCode", "Date", "DateTime", "Decimal", "Float", "HsCode", "Int"];
+const HARMLESS_SCALARS: [&str; 9] =
+    ["BigInt", "Boolean", "CurrencyCode", "Date", "DateTime", "Decimal", "Float", "HsCode", "Int"];
 
 /// How to knock at a door.
 #[derive(Clone, Copy)]
-enum Recipe {
+pub(crate) enum Recipe {
     /// It takes ids. `ARGS` stands for the argument.
     Id(&'static str),
     /// It takes references.
     Reference(&'static str),
+    /// It takes external references of receipts.
+    ExternalReference(&'static str),
+    /// It takes idempotency keys.
+    Key(&'static str),
     /// It takes a cursor of this list. `PARENT` stands for the id of what the list is below.
     Cursor(List, &'static str),
     /// Whatever it is given, it is only about what belongs to nobody, or about how something is written.
@@ -37,11 +51,13 @@ enum Recipe {
 
 /// Lists that give out cursors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum List {
+pub(crate) enum List {
     Payments,
     Installments,
     Receipts,
     Allocations,
+    Refunds,
+    Events,
 }
 
 /// What is sent in the place of `PAYMENT`.
@@ -76,6 +92,18 @@ fn recipe(field: &str, path: &str) -> Option<Recipe> {
             List::Allocations,
             "{ node(id: \"PARENT\") { ... on Installment { allocations(ARGS) { nodes { receipt { id } } } } } }",
         ),
+        "Payment.refunds" if path == "after" => Recipe::Cursor(
+            List::Refunds,
+            "{ node(id: \"PARENT\") { ... on Payment { refunds(ARGS) { nodes { id } } } } }",
+        ),
+        "Payment.events" if path == "after" => Recipe::Cursor(
+            List::Events,
+            "{ node(id: \"PARENT\") { ... on Payment { events(ARGS) { nodes { hash } chainValid } } } }",
+        ),
+        "Subscription.paymentEvents" if path == "paymentId" => {
+            Recipe::Id("subscription { paymentEvents(ARGS, afterSequence: \"0\") { hash } }")
+        }
+        _ if field.starts_with("Mutation.") => return change_recipe(field, path.strip_prefix("input.")?),
         "Commodity.children" | "Query.commodities" if matches!(last, "after" | "search") => Recipe::Public,
         "Commodity.description" | "Currency.name" | "Money.formatted" if last == "locale" => Recipe::Public,
         _ => return None,
@@ -98,11 +126,19 @@ each_database! {
         for (field, path) in &doors {
             let knocks = match recipe(field, path).unwrap() {
                 Recipe::Public => continue,
-                Recipe::Id(document) => theirs.ids.iter().map(|id| Knock::new(document, path, id, &unknown(id))).collect(),
+                Recipe::Id(document) => {
+                    let knock = |id: &String| Knock::new(document, path, id, &unknown(id));
+                    theirs.ids.iter().map(|id| knock(id).as_owners(&own, &theirs)).collect()
+                }
                 Recipe::Reference(document) => {
                     let unknown = "INV/2025/Z/999999";
                     theirs.references.iter().map(|known| Knock::new(document, path, known, unknown)).collect()
                 }
+                Recipe::ExternalReference(document) => {
+                    let knock = Knock::new(document, path, OTHERS_TRANSFER, "nobody's transfer");
+                    vec![knock.as_owners(&own, &theirs)]
+                }
+                Recipe::Key(document) => vec![Knock::new(document, path, OTHERS_KEY, "nobody's key")],
                 Recipe::Cursor(list, document) => Knock::cursors(document, path, &own.cursors[&list], &theirs.cursors[&list]),
             };
             let mut found = false;
@@ -111,9 +147,12 @@ each_database! {
                 let blind = |answer: &str, value: &str| answer.replace(value, "…");
                 let expected = blind(&nothing, &knock.unknown_value);
                 assert_eq!(blind(&answer, &knock.value), expected, "{field}({path}:) {}", knock.known);
-                let (owner, nothing) = (raw(&other, &knock.owner).await, raw(&other, &knock.unknown).await);
-                found |= !owner.contains("\"errors\"")
-                    && blind(&owner, &knock.value) != blind(&nothing, &knock.unknown_value);
+                // A stream may have nothing more to tell its owner, who would wait.
+                if !found {
+                    let (owner, nothing) = (raw(&other, &knock.owner).await, raw(&other, &knock.unknown).await);
+                    found = !owner.contains("\"errors\"")
+                        && blind(&owner, &knock.value) != blind(&nothing, &knock.unknown_value);
+                }
                 asked.insert(knock.known, answer);
             }
             assert!(found, "the recipe for {field}({path}:) finds nothing for its owner either");
@@ -140,7 +179,7 @@ each_database! {
         let ours = Belongings::of(&app.session("demo", "CLERK")).await;
         let session = app.session("demo", "CLERK");
         let query = "query ($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-        let nodes = |ids: &[String]| ids.iter().filter(|id| ["pay", "ins", "rec"].contains(&&id[..3])).cloned().collect::<Vec<_>>();
+        let nodes = |ids: &[String]| ids.iter().filter(|id| ["pay", "ins", "rec", "ref"].contains(&&id[..3])).cloned().collect::<Vec<_>>();
         let (own, foreign) = (nodes(&ours.ids), nodes(&theirs.ids));
         assert!(own.len() > 5 && foreign.len() > 5);
         let mixed: Vec<String> = own.iter().zip(&foreign).flat_map(|(own, foreign)| [own.clone(), foreign.clone()])
@@ -177,14 +216,52 @@ async fn two_accounts(backend: Backend) -> (TestApp, Belongings) {
     let app = TestApp::builder(backend).signed_in().settings(wide).spawn().await.with_demo_payments(30).await;
     let account = app.other_account("other").await;
     demo::load(&app.database, &Generator::new(OTHER_SEED, account), 30, &mut |_| {}).await.unwrap();
+    for (account, transfer) in [("demo", "our transfer"), ("other", OTHERS_TRANSFER)] {
+        have_a_history(&app.session(account, "CLERK"), account, transfer).await;
+    }
+    for (mutation, _) in MUTATIONS {
+        let row = idempotency_key::Model {
+            account_id: account,
+            mutation: mutation.to_owned(),
+            key: OTHERS_KEY.to_owned(),
+            request_hash: "0".repeat(64),
+            result: "{}".to_owned(),
+            created_at: NOW,
+        };
+        insert(&app, [row]).await;
+    }
     let theirs = Belongings::of(&app.session("other", "CLERK")).await;
     assert!(theirs.references.iter().all(|reference| reference.contains("/9/")), "{:?}", theirs.references);
     (app, theirs)
 }
 
+/// Makes two payments, of which one has receipts, refunds and, with them, events; the newest of the account is open.
+async fn have_a_history(session: &Session<'_>, account: &str, transfer: &str) {
+    let seed = if account == "demo" { 1 } else { OTHER_SEED };
+    for at in [1, 2] {
+        let new = new_payment(&format!("INV/2026/{seed}/00099{at}"));
+        let debt = session.change("createPayment", new).await.done();
+        let reference = format!("{transfer}{}", if at == 1 { " before" } else { "" });
+        let receipt = with(new_receipt(&debt.payment_id(), "5"), json!({ "externalReference": reference }));
+        let receipt = session.change("recordReceipt", receipt).await.done();
+        let refund = json!({ "receiptId": receipt.receipt_id(), "amount": rupiah("1"), "reason": "a gift" });
+        session.change("refundReceipt", refund).await.done();
+    }
+}
+
 /// Takes the other account's rows away.
 async fn forget_the_other(app: &TestApp) {
-    for table in ["allocation", "receipt", "installment", "installment_plan", "payment_line", "payment"] {
+    for table in [
+        "idempotency_key",
+        "payment_event",
+        "refund",
+        "allocation",
+        "receipt",
+        "installment",
+        "installment_plan",
+        "payment_line",
+        "payment",
+    ] {
         let sql = format!("DELETE FROM {table} WHERE account_id <> (SELECT id FROM account WHERE name = 'demo')");
         app.database.write(async |transaction| transaction.execute_unprepared(&sql).await).await.unwrap();
     }
@@ -192,6 +269,8 @@ async fn forget_the_other(app: &TestApp) {
 
 /// What names something of an account: a few of each kind to knock with, and all ids.
 struct Belongings {
+    /// An open payment.
+    open: String,
     ids: Vec<String>,
     references: Vec<String>,
     cursors: BTreeMap<List, Vec<Cursor>>,
@@ -213,10 +292,12 @@ impl Belongings {
                 id allocations { pageInfo { startCursor } nodes { receipt { id } } }
             } }
             receipts { pageInfo { startCursor } nodes { id } }
+            refunds { pageInfo { startCursor } nodes { id } }
+            events { pageInfo { startCursor } }
         } } } }";
         let answer = session.graphql(query).await;
         let mut cursors: BTreeMap<List, Vec<Cursor>> = BTreeMap::new();
-        let (mut kinds, mut references) = ([vec![], vec![], vec![], vec![]], Vec::new());
+        let (mut kinds, mut references) = ([const { Vec::new() }; 5], Vec::new());
         let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
         for edge in items(answer.at("/payments/edges")) {
             let payment = &edge["node"];
@@ -226,7 +307,12 @@ impl Belongings {
                 }
             };
             note(List::Payments, "", &edge["cursor"]);
-            for (list, name) in [(List::Installments, "installments"), (List::Receipts, "receipts")] {
+            for (list, name) in [
+                (List::Installments, "installments"),
+                (List::Receipts, "receipts"),
+                (List::Refunds, "refunds"),
+                (List::Events, "events"),
+            ] {
                 note(list, &id(payment), &payment[name]["pageInfo"]["startCursor"]);
             }
             for installment in items(&payment["installments"]["nodes"]) {
@@ -237,11 +323,13 @@ impl Belongings {
             kinds[1].extend(items(&payment["installments"]["nodes"]).iter().map(id));
             kinds[2].extend(items(&payment["receipts"]["nodes"]).iter().map(id));
             kinds[3].extend(items(&payment["lines"]).iter().map(id));
+            kinds[4].extend(items(&payment["refunds"]["nodes"]).iter().map(id));
             references.push(payment["reference"].as_str().unwrap().to_owned());
         }
         let ids = kinds.iter().flat_map(|ids| two_of(ids)).collect();
         let cursors = cursors.into_iter().map(|(list, all)| (list, two_of(&all))).collect();
-        Self { ids, references: two_of(&references), cursors, all_ids: kinds.concat() }
+        // The newest, since they come in that order.
+        Self { open: kinds[0][0].clone(), ids, references: two_of(&references), cursors, all_ids: kinds.concat() }
     }
 
     #[track_caller]
@@ -283,6 +371,16 @@ impl Knock {
         }
     }
 
+    /// With `OWN` as who asks has it.
+    fn as_owners(self, ours: &Belongings, theirs: &Belongings) -> Self {
+        Self {
+            known: self.known.replace("OWN", &ours.open),
+            unknown: self.unknown.replace("OWN", &ours.open),
+            owner: self.owner.replace("OWN", &theirs.open),
+            ..self
+        }
+    }
+
     /// Their cursors, compared with our own of another list of the same kind. The root's lists are all alike: there
     /// only the last word tells, since any cursor is a place among one's own rows.
     fn cursors(document: &str, path: &str, ours: &[Cursor], theirs: &[Cursor]) -> Vec<Self> {
@@ -311,7 +409,14 @@ fn fill(document: &str, path: &str, value: &str) -> String {
         literal = format!("{{{}: {}}}", name.trim_end_matches("[]"), listed(name, &literal));
     }
     let argument = format!("{}: {}", first.trim_end_matches("[]"), listed(first, &literal));
-    document.replace("PAYMENT", PAYMENT).replace("PAGE", PAGE).replace("ARGS", &argument)
+    document
+        .replace("PAYMENT", PAYMENT)
+        .replace("PAGE", PAGE)
+        .replace("ERRORS", ERRORS)
+        .replace("ARGS", &argument)
+        .replace("VALUE", &json!(value).to_string())
+        .replace("NONE", &"0".repeat(32))
+        .replace("KEYED", "idempotencyKey: \"a key for dry runs\"")
 }
 
 fn listed(name: &str, literal: &str) -> String {
@@ -326,10 +431,28 @@ fn unknown(id: &str) -> String {
 
 /// Status, media type and body, to the byte.
 async fn raw(session: &Session<'_>, document: &str) -> String {
+    if document.starts_with("subscription") {
+        return first_of_stream(session, document).await;
+    }
     let response = session.post(&json!({ "query": document })).await;
     let status = response.status().as_u16();
     let media = response.headers()["content-type"].to_str().unwrap().to_owned();
     format!("{status} {media} {}", response.text().await.unwrap())
+}
+
+/// Status, and the first event with data of a stream that may have no end.
+async fn first_of_stream(session: &Session<'_>, document: &str) -> String {
+    let mut response = session.stream(&json!({ "query": document })).await;
+    let mut text = format!("{} ", response.status().as_u16());
+    loop {
+        if let Some((before, after)) = text.split_once("data: ")
+            && let Some((data, _)) = after.split_once('\n')
+        {
+            return format!("{before}{data}");
+        }
+        let chunk = response.chunk().await.unwrap().expect("an event comes");
+        text.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
 }
 
 /// The answer without what was sent, which an error may repeat.
@@ -364,7 +487,7 @@ impl Schema {
             items(&kind["fields"]).iter().any(|field| innermost(&field["type"]) == "ID" && kind["kind"] == "OBJECT")
         });
         let with_id: Vec<_> = with_id.map(|(name, _)| name.as_str()).collect();
-        let known = ["Commodity", "Installment", "Payment", "PaymentLine", "Receipt"];
+        let known = ["Commodity", "Installment", "Payment", "PaymentLine", "Receipt", "Refund"];
         assert_eq!(with_id, known, "teach `Belongings` where to find an id of each of these");
     }
 
