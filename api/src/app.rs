@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::sync::watch;
@@ -150,7 +151,10 @@ impl Application {
         let (operations, operations_port) = operations.unzip();
         let (graphiql, shared) = (config.graphiql, operations.is_none());
         let mut server = HttpServer::new(move || {
-            App::new().app_data(state.clone()).configure(|routes| http::routes(routes, graphiql, shared))
+            App::new()
+                .app_data(state.clone())
+                .configure(|routes| http::routes(routes, graphiql, shared))
+                .wrap(from_fn(http::unread::end_connection))
         })
         // The caller of this function decides what stops the server, and always lets requests end.
         .disable_signals()
@@ -211,11 +215,10 @@ fn operations_server(address: SocketAddr, state: Data<State>) -> Result<(Server,
     let failed = |error| Error::internal(format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
-    let server = HttpServer::new(move || App::new().app_data(state.clone()).configure(http::operations_routes))
-        .disable_signals()
-        .workers(1)
-        .listen(listener)
-        .map_err(failed)?
-        .run();
+    let app = move || {
+        let app = App::new().app_data(state.clone()).configure(http::operations_routes);
+        app.wrap(from_fn(http::unread::end_connection))
+    };
+    let server = HttpServer::new(app).disable_signals().workers(1).listen(listener).map_err(failed)?.run();
     Ok((server, port))
 }

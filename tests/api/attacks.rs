@@ -3,7 +3,7 @@
 //! The server is a process of its own with one worker, so that an attack and a well-meant query meet on the same
 //! thread, and so that a crash is seen as one.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -310,9 +310,12 @@ async fn floods_are_cut_off(target: &Target) {
                     break;
                 }
             }
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             let mut text = Vec::new();
             // A reset may swallow the answer: then there was at least no other one.
-            let _ = stream.read_to_end(&mut text);
+            if let Err(error) = stream.read_to_end(&mut text) {
+                assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "{name}: still open");
+            }
             String::from_utf8_lossy(&text).into_owned()
         };
         let text = target.endure(name, flood).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dermaga_tests::writers::{self, Answered, Numbers, Write, Writers};
-use dermaga_tests::{Backend, TestApp, each_database};
+use dermaga_tests::{Backend, TestApp, each_database, say};
 use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
@@ -64,10 +64,10 @@ each_database! {
         assert_eq!(report.reschedules(), told.rescheduled);
         // Otherwise nothing of the above was put to the test.
         assert!(told.receipts.len() > 100 && told.reversed.len() > 5 && told.refused > 5 && told.rescheduled > 0, "{told:?}");
-        println!(
-            "{} receipts, {} reversals, {} reschedules, {} refused, {} replays",
+        say(&format!(
+            "{backend:?}: {} receipts, {} reversals, {} reschedules, {} refused, {} replays",
             told.receipts.len(), told.reversed.len(), told.rescheduled, told.refused, told.replays,
-        );
+        ));
     }
 }
 
@@ -107,7 +107,7 @@ impl Client {
     async fn choose(&mut self) -> Write {
         let payment = &self.payments[usize::try_from(self.numbers.below(self.payments.len() as u64)).unwrap()];
         match self.numbers.below(10) {
-            0 | 1 | 2 => {
+            0..=2 => {
                 let mut receipts = self.receipts.lock().await;
                 let at = self.numbers.below(receipts.len().max(1) as u64);
                 if receipts.is_empty() {

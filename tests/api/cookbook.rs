@@ -7,6 +7,9 @@
 //!   are compared. A body that is a stream is compared as far as it is printed.
 //! - `websocket`: lines with `>` are sent, lines with `<` must come.
 //!
+//! What a request makes has another id each time. The ids of an answer stand for those that are printed in the same
+//! places, from there on in questions and answers alike.
+//!
 //! `<!-- server: NAME -->` says which server is asked from there on; see [`Servers`]. With `UPDATE_COOKBOOK=1` the
 //! answers are written into the file instead; look at the difference before it is committed.
 
@@ -63,6 +66,66 @@ fn write(pieces: &[Piece]) -> String {
     page
 }
 
+/// Which ids of this run stand for which printed ones.
+#[derive(Default)]
+struct Ids {
+    printed: HashMap<String, String>,
+    real: HashMap<String, String>,
+}
+
+impl Ids {
+    /// A question with the ids of this run.
+    fn ask(&self, question: &str) -> String {
+        replace_ids(question, |id| self.real.get(id).cloned())
+    }
+
+    /// An answer with the printed ids. One that is new here stands for the one in its place on the page.
+    fn show(&mut self, answer: &str, page: &str) -> String {
+        let mut on_page = ids_in(page).into_iter();
+        for id in ids_in(answer) {
+            let place = on_page.next();
+            if let Some(place) = place.filter(|place| !self.printed.contains_key(&id) && !self.real.contains_key(place))
+            {
+                self.printed.insert(id.clone(), place.clone());
+                self.real.insert(place, id);
+            }
+        }
+        replace_ids(answer, |id| self.printed.get(id).cloned())
+    }
+}
+
+/// The ids in a text, in order: `pay_` or the like, and 32 hexadecimal digits.
+fn ids_in(text: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    replace_ids(text, |id| {
+        ids.push(id.to_owned());
+        None
+    });
+    ids
+}
+
+/// The text with other ids where `other` has one.
+fn replace_ids(text: &str, mut other: impl FnMut(&str) -> Option<String>) -> String {
+    let (mut replaced, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find('_') {
+        let id = (at >= 3).then(|| rest.get(at - 3..at + 33)).flatten();
+        let id = id.filter(|id| {
+            ["pay_", "ins_", "rec_", "ref_"].contains(&&id[..4])
+                && id[4..].bytes().all(|digit| digit.is_ascii_hexdigit())
+        });
+        let end = if let Some(id) = id {
+            replaced.push_str(&rest[..at - 3]);
+            replaced.push_str(&other(id).unwrap_or_else(|| id.to_owned()));
+            at + 33
+        } else {
+            replaced.push_str(&rest[..=at]);
+            at + 1
+        };
+        rest = &rest[end..];
+    }
+    replaced + rest
+}
+
 /// The servers that the page talks to, started when they are first needed.
 struct Servers {
     backend: Backend,
@@ -76,6 +139,7 @@ impl Servers {
             let builder = TestApp::builder(self.backend);
             let builder = match name {
                 "local" => builder.settings(|settings| settings.demo_ticker = Some("1".to_owned())),
+                "books" => builder,
                 "small" => builder.settings(|settings| settings.max_cost = Some("100".to_owned())),
                 "quota" => builder.settings(|settings| settings.quota_cost = Some("100".to_owned())),
                 "trusted" => {
@@ -214,6 +278,7 @@ async fn play(pieces: &mut [Piece], servers: &mut Servers) -> usize {
     let mut played = 0;
     let mut question: Option<(String, String)> = None;
     let mut variables: Option<String> = None;
+    let mut ids = Ids::default();
     for piece in pieces {
         match piece {
             Piece::Prose(text) => {
@@ -224,20 +289,23 @@ async fn play(pieces: &mut [Piece], servers: &mut Servers) -> usize {
             Piece::Block { kind, text } => {
                 let app = servers.get(&server).await;
                 match kind.as_str() {
-                    "graphql" | "http request" => question = Some((kind.clone(), text.clone())),
-                    "json variables" => variables = Some(text.clone()),
+                    "graphql" | "http request" => question = Some((kind.clone(), ids.ask(text))),
+                    "json variables" => variables = Some(ids.ask(text)),
                     "json answer" => {
                         let (_, query) = question.take().expect("an answer stands behind its request");
-                        *text = post(app, &query, variables.take().as_deref()).await;
+                        let answer = post(app, &query, variables.take().as_deref()).await;
+                        *text = ids.show(&answer, text);
                         played += 1;
                     }
                     "http answer" => {
                         let (_, request) = question.take().expect("an answer stands behind its request");
-                        *text = send(app, &request, text).await;
+                        let answer = send(app, &request, text).await;
+                        *text = ids.show(&answer, text);
                         played += 1;
                     }
                     "websocket" => {
-                        *text = converse(app, text).await;
+                        let played_now = converse(app, &ids.ask(text)).await;
+                        *text = ids.show(&played_now, text);
                         played += 1;
                     }
                     _ => {}

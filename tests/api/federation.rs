@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::nodes::{id, other_account, seen};
-use crate::payment_details::{insert, receipt_of, story};
+use crate::payment_details::{insert, receipt_of, refund_of, story};
 
 /// What a gateway sends, with some field of everything that has a key.
 const ENTITIES: &str = "
@@ -16,6 +16,7 @@ const ENTITIES: &str = "
             ... on Payment { id reference }
             ... on Installment { id sequence }
             ... on Receipt { id externalReference }
+            ... on Refund { id reason }
             ... on Commodity { id code }
             ... on CurrencyRate { base quote requestedDate purpose rate effectiveDate }
         }
@@ -50,6 +51,7 @@ each_database! {
             "type Payment implements Node @key(fields: \"id\") @key(fields: \"reference\") {",
             "type Installment implements Node @key(fields: \"id\") {",
             "type Receipt implements Node @key(fields: \"id\") {",
+            "type Refund implements Node @key(fields: \"id\") {",
             "type Commodity implements Node @key(fields: \"id\") @key(fields: \"code\") {",
             "type CurrencyRate @key(fields: \"base quote requestedDate purpose\") {",
             "type PageInfo @shareable {",
@@ -81,6 +83,9 @@ each_database! {
             json!({ "__typename": "Installment", "id": id, "sequence": at + 1 })
         };
         let receipt_id = id("rec", receipts[0].id.0);
+        let refund = refund_of(&receipts[0], 100);
+        insert(&app, [refund.clone()]).await;
+        let refund_id = id("ref", refund.id.0);
         // A Saturday is answered with the Friday before, as `currencyRate` does when it is not told otherwise.
         let mut saturday = rate("USD", "2026-10-24");
         let (asked_rate, asked_part) = (saturday.clone(), part(3));
@@ -99,6 +104,9 @@ each_database! {
             (by("Payment", "id", payment_id.as_str()), found_payment.clone()),
             (by("Receipt", "id", receipt_id.as_str()),
              json!({ "__typename": "Receipt", "id": receipt_id, "externalReference": "B-2" })),
+            (by("Refund", "id", refund_id.as_str()),
+             json!({ "__typename": "Refund", "id": refund_id, "reason": refund.reason })),
+            (by("Refund", "id", id("ref", Uuid::now_v7())), Value::Null),
             (by("Commodity", "id", "com_99"), Value::Null),
             (by("Commodity", "id", "com_030111"), found_commodity),
             (rate("USD", "1990-01-01"), Value::Null),
@@ -162,8 +170,8 @@ each_database! {
             }
         }
         // By id and by code is one way. By id and by reference are two.
-        let mixed: Vec<_> = (0..14).flat_map(|at| ways.iter().map(move |way| way[at].clone())).collect();
-        assert_eq!(entities(&app, &mixed).await.statements(), 6);
+        let mixed: Vec<_> = (0..12).flat_map(|at| ways.iter().map(move |way| way[at].clone())).collect();
+        assert_eq!(entities(&app, &mixed).await.statements(), 7);
         let query = "query ($representations: [_Any!]!) {
             _entities(representations: $representations) {
                 ... on Payment { plan { count } installments { nodes { payment { reference } } } }
@@ -214,11 +222,13 @@ each_database! {
 }
 
 /// By each key a hundred different representations.
-async fn a_hundred_of_each(app: &TestApp) -> [Vec<Value>; 7] {
+async fn a_hundred_of_each(app: &TestApp) -> [Vec<Value>; 8] {
     let rows: Vec<_> = (0..100).map(|_| app.payment()).map(PaymentBuilder::rows).collect();
     insert_payments(&app.database, rows.clone()).await;
     let receipts: Vec<_> = rows.iter().map(|(payment, _)| receipt_of(payment, 100, 100, None)).collect();
     insert(app, receipts.clone()).await;
+    let refunds: Vec<_> = receipts.iter().map(|receipt| refund_of(receipt, 1)).collect();
+    insert(app, refunds.clone()).await;
     let codes = app.graphql("{ commodities(first: 100) { nodes { code } } }").await;
     let codes: Vec<String> = codes.at("/commodities/nodes").as_array().unwrap().iter().map(code).collect();
     let friday = chrono::NaiveDate::from_ymd_opt(2026, 10, 30).unwrap();
@@ -228,6 +238,7 @@ async fn a_hundred_of_each(app: &TestApp) -> [Vec<Value>; 7] {
         rows.iter().map(|(payment, _)| by("Payment", "reference", payment.reference.as_str())).collect(),
         rows.iter().map(|(_, parts)| by("Installment", "id", id("ins", parts[0].id.0))).collect(),
         receipts.iter().map(|receipt| by("Receipt", "id", id("rec", receipt.id.0))).collect(),
+        refunds.iter().map(|refund| by("Refund", "id", id("ref", refund.id.0))).collect(),
         codes.iter().map(|code| by("Commodity", "id", format!("com_{code}"))).collect(),
         codes.iter().rev().map(|code| by("Commodity", "code", code.as_str())).collect(),
         days.map(|(quote, day)| rate(quote, &day.to_string())).collect(),

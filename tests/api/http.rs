@@ -1,10 +1,13 @@
 //! GraphQL over HTTP: methods, media types, statuses and headers.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use dermaga_tests::{Backend, TestApp, each_database};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 const GRAPHQL: &str = "application/graphql-response+json";
 const JSON: &str = "application/json";
@@ -37,6 +40,10 @@ async fn code(response: Response) -> String {
     let body = json_of(response).await;
     assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{body:#}");
     body["errors"][0]["extensions"]["code"].as_str().unwrap().to_owned()
+}
+
+async fn connect(app: &TestApp) -> TcpStream {
+    TcpStream::connect(app.address.trim_start_matches("http://")).await.unwrap()
 }
 
 each_database! {
@@ -106,6 +113,47 @@ each_database! {
         assert_eq!(response.status(), 413);
         assert_eq!(code(response).await, "BAD_REQUEST");
         assert_eq!(post(&app, JSON, "{ viewer { account } }").await.status(), 200);
+    }
+
+    /// What is answered before all of it was sent ends the connection: the rest would be read for nothing, however long.
+    async fn a_body_that_is_not_read_ends_the_connection(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let chunked = |start: &str, fields: &str| {
+            format!("{start} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{fields}\r\n")
+        };
+        let json = "Content-Type: application/json\r\n";
+        for (head, status) in [
+            (chunked("POST /graphql", "Content-Type: text/plain\r\n"), 415),
+            (chunked("POST /graphql", &format!("{json}Content-Encoding: gzip\r\n")), 415),
+            (chunked("POST /graphql", &format!("{json}Accept: text/html\r\n")), 406),
+            (chunked("POST /graphql", &format!("{json}Origin: https://elsewhere.example\r\n")), 403),
+            (chunked("DELETE /graphql", ""), 405),
+            (chunked("POST /nowhere", ""), 404),
+            (chunked("GET /health/live", ""), 200),
+        ] {
+            let mut stream = connect(&app).await;
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(b"5\r\nhello\r\n").await.unwrap();
+            let mut text = String::new();
+            let end = tokio::time::timeout(Duration::from_secs(20), stream.read_to_string(&mut text)).await;
+            assert!(end.is_ok(), "the connection goes on after {head}{text}");
+            assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{head}{text}");
+            assert!(text.contains("\r\nconnection: close\r\n"), "{head}{text}");
+        }
+        // A body in chunks that was read is nothing special.
+        let mut stream = connect(&app).await;
+        let query = json!({"query": "{ viewer { account } }"}).to_string();
+        let body = format!("{:x}\r\n{query}\r\n0\r\n\r\n", query.len());
+        for _ in 0..2 {
+            stream.write_all(chunked("POST /graphql", json).as_bytes()).await.unwrap();
+            stream.write_all(body.as_bytes()).await.unwrap();
+            let mut text = String::new();
+            while !text.ends_with("}}}") {
+                let byte = stream.read_u8().await.unwrap();
+                text.push(char::from(byte));
+            }
+            assert!(text.starts_with("HTTP/1.1 200 "), "{text}");
+        }
     }
 
     /// Queries can be links; they take the same parameters as a body.

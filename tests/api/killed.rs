@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dermaga_tests::writers::{self, Answered, Numbers, Write, Writers};
-use dermaga_tests::{Backend, Cli, TestApp, each_database};
+use dermaga_tests::{Backend, Cli, TestApp, each_database, say};
 
 use crate::verified;
 
@@ -50,7 +50,7 @@ each_database! {
         }
         check(&app, &writers, open.len()).await;
         let told = writers.told();
-        println!("{KILLS} kills, {} receipts, {} replays", told.receipts.len(), told.replays);
+        say(&format!("{backend:?}: {KILLS} kills, {} receipts, {} replays", told.receipts.len(), told.replays));
         assert!(told.receipts.len() > 100, "{told:?}");
     }
 }

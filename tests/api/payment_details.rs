@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use dermaga_tests::{Backend, NOW, TestApp, each_database, insert_payments};
-use entity::ids::{AllocationId, InstallmentId, InstallmentPlanId, PaymentLineId, ReceiptId};
-use entity::{allocation, installment, installment_plan, payment, payment_line, receipt};
+use entity::ids::{AllocationId, InstallmentId, InstallmentPlanId, PaymentLineId, ReceiptId, RefundId};
+use entity::{allocation, installment, installment_plan, payment, payment_line, receipt, refund};
 use sea_orm::{ActiveModelBehavior, ActiveModelTrait, EntityTrait, IntoActiveModel};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -256,6 +256,20 @@ pub(crate) fn receipt_of(
         fx_purpose: None,
         fx_source: None,
         reversed_at: None,
+        created_at: NOW,
+    }
+}
+
+/// A part of a receipt that was given back.
+pub(crate) fn refund_of(receipt: &receipt::Model, amount: i64) -> refund::Model {
+    refund::Model {
+        id: RefundId(Uuid::now_v7()),
+        account_id: receipt.account_id,
+        payment_id: receipt.payment_id,
+        receipt_id: receipt.id,
+        currency: receipt.currency.clone(),
+        amount,
+        reason: "returned goods".to_owned(),
         created_at: NOW,
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use dermaga_tests::{Backend, Changed, TestApp, each_database, money, new_payment, new_receipt, with};
-use entity::receipt;
+use entity::{AccountScoped, receipt};
 use futures_util::future::join_all;
-use sea_orm::EntityTrait;
+
 use serde_json::{Value, json};
 
 const AMOUNTS: [&str; 4] = ["allocated", "outstanding", "received", "credit"];
@@ -21,7 +21,7 @@ fn on(installment: &str, amount: &str) -> Value {
 
 /// The only receipt in the database.
 async fn only_receipt(app: &TestApp) -> receipt::Model {
-    let rows = receipt::Entity::find().all(&app.database.reader(Arc::default())).await.unwrap();
+    let rows = receipt::Entity::of_account(app.account).all(&app.database.reader(Arc::default())).await.unwrap();
     let [row] = <[_; 1]>::try_from(rows).unwrap();
     row
 }
@@ -153,6 +153,28 @@ each_database! {
         app.change("reverseReceipt", json!({ "receiptId": paid.receipt_id(), "reason": "bounced" })).await.done();
         let reversed = only_receipt(&app).await;
         assert_eq!((reversed.fx_rate, reversed.fx_effective_date), (row.fx_rate, row.fx_effective_date));
+    }
+
+    /// A frozen rate is shown to its last digit, which may be further from the point than a client's own may be.
+    async fn a_frozen_rate_is_shown_as_it_was(backend: Backend) {
+        let app = TestApp::builder(backend).signed_in().spawn().await;
+        for (currency, base) in [("USD", "IDR"), ("JPY", "IDR"), ("AUD", "IDR"), ("GBP", "IDR"), ("IDR", "GBP")] {
+            let account = format!("{currency}-{base}");
+            app.account_in(&account, base).await;
+            let session = app.session(&account, "CLERK");
+            let new = with(new_payment("INV-1"), json!({ "amount": money("900", currency) }));
+            let debt = session.change("createPayment", new).await.done();
+            let receipt = with(new_receipt(&debt.payment_id(), "-"), json!({ "amount": money("300", currency) }));
+            session.change("recordReceipt", receipt).await.done();
+            let rate = "base quote rate effectiveDate purpose source { code }";
+            let query = format!(
+                "{{ currencyRate(base: \"{currency}\", quote: \"{base}\", date: \"2026-10-30\") {{
+                    ... on CurrencyRate {{ {rate} }}
+                }} payments {{ nodes {{ receipts {{ nodes {{ fx {{ {rate} }} }} }} }} }} }}"
+            );
+            let answer = session.graphql(&query).await;
+            assert_eq!(answer.at("/payments/nodes/0/receipts/nodes/0/fx"), answer.at("/currencyRate"), "{account}");
+        }
     }
 
     /// A receipt in the currency of the books needs no rate; another one may be recorded without, unless it must not.

@@ -72,6 +72,7 @@ const PAGE: &str = "totalCount nodes { id reference } pageInfo { hasNextPage has
 fn recipe(field: &str, path: &str) -> Option<Recipe> {
     let last = path.rsplit('.').next().unwrap_or_default();
     let payments = "{ payments(ARGS) { PAGE } }";
+    let aging = "{ paymentAging(ARGS) { currency total { amount } } }";
     Some(match field {
         "Query.node" => Recipe::Id("{ node(ARGS) { __typename id } }"),
         "Query.nodes" => Recipe::Id("{ nodes(ARGS) { __typename id } }"),
@@ -79,6 +80,8 @@ fn recipe(field: &str, path: &str) -> Option<Recipe> {
         "Query.payment" if path == "reference" => Recipe::Reference("{ payment(ARGS) { PAYMENT } }"),
         "Query.payments" if path.ends_with("id.eq") || path.ends_with("id.in[]") => Recipe::Id(payments),
         "Query.payments" if path.contains("reference.") => Recipe::Reference(payments),
+        "Query.paymentAging" if path.ends_with("id.eq") || path.ends_with("id.in[]") => Recipe::Id(aging),
+        "Query.paymentAging" if path.contains("reference.") => Recipe::Reference(aging),
         "Query.payments" if path == "after" || path == "before" => Recipe::Cursor(List::Payments, payments),
         "Payment.installments" if path == "after" => Recipe::Cursor(
             List::Installments,
@@ -128,7 +131,7 @@ each_database! {
                 Recipe::Public => continue,
                 Recipe::Id(document) => {
                     let knock = |id: &String| Knock::new(document, path, id, &unknown(id));
-                    theirs.ids.iter().map(|id| knock(id).as_owners(&own, &theirs)).collect()
+                    theirs.ids.iter().map(|id| knock(id).of_owners(&own, &theirs)).collect()
                 }
                 Recipe::Reference(document) => {
                     let unknown = "INV/2025/Z/999999";
@@ -136,7 +139,7 @@ each_database! {
                 }
                 Recipe::ExternalReference(document) => {
                     let knock = Knock::new(document, path, OTHERS_TRANSFER, "nobody's transfer");
-                    vec![knock.as_owners(&own, &theirs)]
+                    vec![knock.of_owners(&own, &theirs)]
                 }
                 Recipe::Key(document) => vec![Knock::new(document, path, OTHERS_KEY, "nobody's key")],
                 Recipe::Cursor(list, document) => Knock::cursors(document, path, &own.cursors[&list], &theirs.cursors[&list]),
@@ -372,7 +375,7 @@ impl Knock {
     }
 
     /// With `OWN` as who asks has it.
-    fn as_owners(self, ours: &Belongings, theirs: &Belongings) -> Self {
+    fn of_owners(self, ours: &Belongings, theirs: &Belongings) -> Self {
         Self {
             known: self.known.replace("OWN", &ours.open),
             unknown: self.unknown.replace("OWN", &ours.open),

@@ -17,11 +17,13 @@ const config: CodegenConfig = {
         // A scalar that is not named here is an error: all of Dermaga's travel as strings.
         strictScalars: true,
         scalars: {
+          BigInt: 'string',
           CurrencyCode: 'string',
           Date: 'string',
           DateTime: 'string',
           Decimal: 'string',
           HsCode: 'string',
+          IdempotencyKey: 'string',
         },
         enumsAsTypes: true,
         useTypeImports: true,

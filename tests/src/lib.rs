@@ -29,6 +29,13 @@ pub use redis::RedisServer;
 pub use rows::{PaymentBuilder, insert_payments};
 pub use sign_in::{AUDIENCE, ISSUER, SECRET, Session, SigningKey, TestClock, TokenBuilder};
 
+/// Says something on a line of its own, however the test ends: the runner swallows what goes through `println!`.
+pub fn say(text: &str) {
+    use std::io::Write;
+    // Whoever closed the stream does not want to hear it.
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+}
+
 /// Runs each test on both databases.
 ///
 /// ```text

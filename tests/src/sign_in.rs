@@ -269,10 +269,15 @@ impl TestApp {
 
     /// Opens another account, in Jakarta and in rupiah.
     pub async fn other_account(&self, name: &str) -> AccountId {
+        self.account_in(name, "IDR").await
+    }
+
+    /// Opens another account, in Jakarta, whose books are in this currency.
+    pub async fn account_in(&self, name: &str, base_currency: &str) -> AccountId {
         let row = account::Model {
             id: AccountId(Uuid::now_v7()),
             name: name.to_owned(),
-            base_currency: "IDR".to_owned(),
+            base_currency: base_currency.to_owned(),
             time_zone: "Asia/Jakarta".to_owned(),
             created_at: NOW,
         };

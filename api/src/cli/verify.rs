@@ -80,8 +80,8 @@ async fn check(
                 tokio::task::spawn_blocking(|| batch.into_iter().map(|rows| (faults(&rows), rows)).collect::<Vec<_>>());
             for (faults, rows) in checked.await.map_err(Error::internal)? {
                 found.add(&rows, &faults);
-                let lines = faults.iter().map(|fault| line(account, Some(&rows.payment), fault)).collect();
-                tell(&task, lines);
+                let lines: Vec<_> = faults.iter().map(|fault| line(account, Some(&rows.payment), fault)).collect();
+                tell(&task, &lines);
                 task.advance(1);
             }
         }
@@ -90,7 +90,7 @@ async fn check(
             found.faults += 1;
             let ids: Vec<_> = receipts.iter().map(|(_, receipt)| receipt.global()).collect();
             let message = format!("{} have the external reference {reference:?}", ids.join(" and "));
-            tell(&task, vec![line(account, None, &Fault { rule: Rule::UniqueReference, message })]);
+            tell(&task, &[line(account, None, &Fault { rule: Rule::UniqueReference, message })]);
         }
     }
     task.finish();
@@ -113,7 +113,7 @@ fn line(account: &account::Model, payment: Option<&payment::Model>, fault: &Faul
     fields.map(|field| field.replace(char::is_control, "\u{fffd}")).join("\t")
 }
 
-fn tell(task: &Task, lines: Vec<String>) {
+fn tell(task: &Task, lines: &[String]) {
     if lines.is_empty() {
         return;
     }

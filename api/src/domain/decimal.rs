@@ -106,6 +106,16 @@ impl Decimal {
         Ok(Decimal::new(if negative { -magnitude } else { magnitude }, scale))
     }
 
+    /// Reads back what was printed, whatever its number of digits: what we wrote down ourselves. `None` for any other
+    /// text.
+    #[must_use]
+    pub fn reread(text: &str) -> Option<Decimal> {
+        let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let mantissa = format!("{integer}{fraction}").parse().ok()?;
+        let decimal = Decimal::new(mantissa, u8::try_from(fraction.len()).ok()?);
+        (decimal.to_string() == text).then_some(decimal)
+    }
+
     /// The digits without the point, and the sign.
     #[must_use]
     pub const fn mantissa(self) -> i128 {

@@ -11,6 +11,7 @@ pub mod metrics;
 mod multipart;
 mod origin;
 pub mod response;
+pub(crate) mod unread;
 mod websocket;
 
 use actix_web::dev::HttpServiceFactory;

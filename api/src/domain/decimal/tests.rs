@@ -211,6 +211,19 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_printed_can_be_read_back(a in any_decimal()) {
+        let again = Decimal::reread(&a.to_string());
+        prop_assert_eq!(again.map(|again| (again.mantissa(), again.scale())), Some((a.mantissa(), a.scale())));
+    }
+
+    #[test]
+    fn only_what_is_printed_is_read_back(text in "[-+0-9.eE_ ]{0,70}") {
+        if let Some(value) = Decimal::reread(&text) {
+            prop_assert_eq!(value.to_string(), text);
+        }
+    }
+
+    #[test]
     fn parsing_never_panics(text in "\\PC{0,80}|[-+0-9.eE_ ]{0,70}") {
         let _ = Decimal::parse(&text);
     }

@@ -160,7 +160,8 @@ impl FxSnapshot {
             return Ok(None);
         };
         let quote = currency_of_row(quote)?;
-        let rate = decimal::Decimal::parse(rate).map_err(Error::internal)?;
+        // It may have more digits than a client may send.
+        let rate = decimal::Decimal::reread(rate).ok_or_else(|| Error::internal("a frozen rate is no decimal"))?;
         Ok(Some(Self { base, quote, rate, effective_date, purpose, source: source.clone() }))
     }
 }

@@ -150,11 +150,14 @@ fn no_row_is_lost_unnoticed() {
     }
 }
 
+/// What was done to the rows, and which rules tell of it.
+type Case = (&'static str, fn(&mut PaymentRows), &'static [Rule]);
+
 /// Each kind of fault is told as what it is.
 #[test]
 fn each_fault_is_named() {
     use Rule::{Chain, Credit, FrozenRate, History, OnePayment, Plan, Status as StatusRule};
-    let cases: [(&str, fn(&mut PaymentRows), &[Rule]); 15] = [
+    let cases: [Case; 15] = [
         ("another account", |rows| rows.lines.extend(stray_line(rows)), &[OnePayment]),
         ("a status", |rows| rows.payment.status = payment::Status::PartiallyPaid, &[StatusRule, History]),
         ("a cancellation", |rows| rows.payment.status = payment::Status::Cancelled, &[Rule::PaymentAddsUp]),
