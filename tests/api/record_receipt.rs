@@ -159,7 +159,7 @@ each_database! {
     async fn a_frozen_rate_is_shown_as_it_was(backend: Backend) {
         let app = TestApp::builder(backend).signed_in().spawn().await;
         for (currency, base) in [("USD", "IDR"), ("JPY", "IDR"), ("AUD", "IDR"), ("GBP", "IDR"), ("IDR", "GBP")] {
-            let account = format!("{currency}-{base}");
+            let account = format!("{currency}-{base}").to_lowercase();
             app.account_in(&account, base).await;
             let session = app.session(&account, "CLERK");
             let new = with(new_payment("INV-1"), json!({ "amount": money("900", currency) }));

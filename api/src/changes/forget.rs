@@ -18,14 +18,15 @@ const AT_ONCE: u32 = 1000;
 /// Removes keys that are older than `retention`, from time to time, until the server stops.
 pub async fn forget_keys(database: Database, clock: Clock, retention: TimeDelta, stopping: Stopping) {
     loop {
+        // First of all: a start has better things to do.
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            () = stopping.begun() => return,
+        }
         match forget(&database, &clock, retention).await {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "old idempotency keys were removed"),
             Err(error) => tracing::warn!(cause = %error.chain(), "old idempotency keys could not be removed"),
-        }
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            () = stopping.begun() => return,
         }
     }
 }
