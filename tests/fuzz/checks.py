@@ -86,6 +86,20 @@ register(
     st.text(max_size=30),
 )
 register(
+    "BigInt",
+    nodes.String,
+    st.integers(0, 100).map(str),
+    st.sampled_from(["-1", "+1", "1.0", "9223372036854775808", ""]),
+)
+# Few, so that some are sent again, with the same request and with another one.
+register(
+    "IdempotencyKey",
+    nodes.String,
+    st.integers(0, 999).map("key-{:06}".format),
+    st.sampled_from(["", "short", "key with spaces", "k\u00e9y-0001", "x" * 256]),
+    st.text(max_size=12),
+)
+register(
     "HsCode",
     nodes.String,
     st.sampled_from(["I", "XXI", "09", "0901", "0901.11", "090111", "8703", "8703.23"]),
@@ -147,7 +161,14 @@ def without(document, names):
 INVALID = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED"}
 
 # What a value is refused with that is not one of a scalar of ours. The other implementation takes any.
-UNREADABLE = {"INVALID_DECIMAL", "INVALID_DATE", "UNKNOWN_CURRENCY", "INVALID_HS_CODE"}
+UNREADABLE = {
+    "INVALID_DECIMAL",
+    "INVALID_DATE",
+    "UNKNOWN_CURRENCY",
+    "INVALID_HS_CODE",
+    "INVALID_BIG_INT",
+    "INVALID_IDEMPOTENCY_KEY",
+}
 
 # Codes that are the server's own fault. No question may bring one about.
 OURS = {"INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"}
