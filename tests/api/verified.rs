@@ -1,14 +1,12 @@
 //! All rows of an account, checked against one another.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use dermaga_api::domain::ledger::check::{PaymentRows, faults};
-use dermaga_api::store::Database;
+use dermaga_api::store::{Database, payment_rows};
 use entity::ids::{AccountId, PaymentId};
-use entity::{
-    AccountScoped, allocation, installment, installment_plan, payment, payment_event, payment_line, receipt, refund,
-};
-use sea_orm::QueryOrder;
+use entity::{payment, payment_event, receipt};
 
 /// What was found.
 #[derive(Debug)]
@@ -50,75 +48,13 @@ impl Report {
 
 /// Reads all rows of an account, in one transaction, and checks them.
 pub(crate) async fn verify(database: &Database, account: AccountId) -> Report {
-    let meter = std::sync::Arc::default();
-    let read = database.snapshot(&meter, async |db| {
-        Ok::<_, sea_orm::DbErr>((
-            payment::Entity::of_account(account).order_by_asc(payment::Column::Id).all(db).await?,
-            by(
-                installment_plan::Entity::of_account(account)
-                    .order_by_asc(installment_plan::Column::Revision)
-                    .all(db)
-                    .await?,
-                |row| row.payment_id,
-            ),
-            by(
-                installment::Entity::of_account(account)
-                    .order_by_asc(installment::Column::DueDate)
-                    .order_by_asc(installment::Column::Sequence)
-                    .order_by_asc(installment::Column::Id)
-                    .all(db)
-                    .await?,
-                |row| row.payment_id,
-            ),
-            by(receipt::Entity::of_account(account).order_by_asc(receipt::Column::Id).all(db).await?, |row| {
-                row.payment_id
-            }),
-            allocation::Entity::of_account(account).order_by_asc(allocation::Column::Id).all(db).await?,
-            by(refund::Entity::of_account(account).order_by_asc(refund::Column::Id).all(db).await?, |row| {
-                row.payment_id
-            }),
-            by(
-                payment_line::Entity::of_account(account).order_by_asc(payment_line::Column::Position).all(db).await?,
-                |row| row.payment_id,
-            ),
-            by(
-                payment_event::Entity::of_account(account)
-                    .order_by_asc(payment_event::Column::Sequence)
-                    .all(db)
-                    .await?,
-                |row| row.payment_id,
-            ),
-        ))
-    });
-    let (payments, mut plans, mut installments, mut receipts, allocations, mut refunds, mut lines, mut events) =
-        read.await.unwrap();
-    let of_receipt: HashMap<_, _> =
-        receipts.iter().flat_map(|(payment, rows)| rows.iter().map(|row| (row.id, *payment))).collect();
-    let mut allocations = by(allocations, |row| of_receipt[&row.receipt_id]);
-    let rows: Vec<PaymentRows> = payments
-        .into_iter()
-        .map(|payment| PaymentRows {
-            plans: plans.remove(&payment.id).unwrap_or_default(),
-            installments: installments.remove(&payment.id).unwrap_or_default(),
-            receipts: receipts.remove(&payment.id).unwrap_or_default(),
-            allocations: allocations.remove(&payment.id).unwrap_or_default(),
-            refunds: refunds.remove(&payment.id).unwrap_or_default(),
-            lines: lines.remove(&payment.id).unwrap_or_default(),
-            events: events.remove(&payment.id).unwrap_or_default(),
-            payment,
-        })
-        .collect();
+    let meter = Arc::default();
+    // More payments than any test makes.
+    let read = database.snapshot(&meter, async |db| payment_rows::after(db, account, None, 10_000).await);
+    let rows = read.await.unwrap();
     let found = rows.iter().flat_map(|rows| {
         let reference = &rows.payment.reference;
         faults(rows).into_iter().map(move |fault| format!("{reference}: {}: {}", fault.rule.code(), fault.message))
     });
     Report { faults: found.collect(), payments: rows.len(), rows }
-}
-
-fn by<M>(rows: Vec<M>, parent: impl Fn(&M) -> PaymentId) -> HashMap<PaymentId, Vec<M>> {
-    let mut lists: HashMap<PaymentId, Vec<M>> = HashMap::new();
-    for row in rows {
-        lists.entry(parent(&row)).or_default().push(row);
-    }
-    lists
 }
