@@ -34,7 +34,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment.")] input: CreatePaymentInput,
     ) -> Result<PaymentPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -45,7 +45,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payments.")] input: CreatePaymentsInput,
     ) -> Result<PaymentsPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentsPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -56,7 +56,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment and the new plan.")] input: ReschedulePaymentInput,
     ) -> Result<PaymentPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -66,7 +66,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The receipt.")] input: RecordReceiptInput,
     ) -> Result<ReceiptPayload> {
-        let (terms, require_rate) = (input.terms(), input.require_rate);
+        let (terms, require_rate) = (input.terms.clone(), input.require_rate);
         let command = match input.command() {
             Ok(command) => with_rate(ctx, command, require_rate).await?,
             Err(rejections) => Err(rejections),
@@ -80,7 +80,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The receipt.")] input: ReverseReceiptInput,
     ) -> Result<ReceiptPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         ReceiptPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -91,7 +91,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The receipt and the amount.")] input: RefundReceiptInput,
     ) -> Result<RefundPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         RefundPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -101,7 +101,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The installment.")] input: WaiveInstallmentInput,
     ) -> Result<PaymentPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.command()).await?).await
     }
 
@@ -111,7 +111,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment.")] input: ClosePaymentInput,
     ) -> Result<PaymentPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.cancellation()).await?).await
     }
 
@@ -121,7 +121,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The payment.")] input: ClosePaymentInput,
     ) -> Result<PaymentPayload> {
-        let terms = input.terms();
+        let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.write_off()).await?).await
     }
 }

@@ -20,19 +20,8 @@ use crate::graphql::types::money::MoneyInput;
 pub type Read<C> = Result<C, Vec<Rejection>>;
 
 /// How a request is to be run, whatever it asks for.
-#[derive(Clone, Debug)]
-pub struct Terms {
-    /// Names the request, so that sending it again does not do it again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether nothing is to be written.
-    pub dry_run: bool,
-    /// Given back as it is.
-    pub client_mutation_id: Option<String>,
-}
-
-/// A new payment.
 #[derive(Clone, Debug, InputObject)]
-pub struct CreatePaymentInput {
+pub struct Terms {
     /// Names this request: sent again with the same key, it is not done again.
     pub idempotency_key: IdempotencyKey,
     /// Whether to check and compute everything and write nothing, the key included.
@@ -40,6 +29,14 @@ pub struct CreatePaymentInput {
     pub dry_run: bool,
     /// Given back in the payload.
     pub client_mutation_id: Option<String>,
+}
+
+/// A new payment.
+#[derive(Clone, Debug, InputObject)]
+pub struct CreatePaymentInput {
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// What is to be created.
     #[graphql(flatten)]
     pub payment: NewPaymentInput,
@@ -48,13 +45,9 @@ pub struct CreatePaymentInput {
 /// Some new payments: all of them, or none.
 #[derive(Clone, Debug, InputObject)]
 pub struct CreatePaymentsInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The payments, from 1 to 500, with at most 20,000 installments together.
     pub payments: Vec<NewPaymentInput>,
 }
@@ -98,13 +91,9 @@ pub struct PaymentLineInput {
 /// A new plan for what is outstanding of a payment.
 #[derive(Clone, Debug, InputObject)]
 pub struct ReschedulePaymentInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The payment.
     pub id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`.
@@ -127,13 +116,9 @@ pub enum AllocationOrder {
 /// Money that arrived.
 #[derive(Clone, Debug, InputObject)]
 pub struct RecordReceiptInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The payment that it is for.
     pub payment_id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`. Null: any.
@@ -173,13 +158,9 @@ pub struct AllocationInput {
 /// A receipt that bounced or was a mistake.
 #[derive(Clone, Debug, InputObject)]
 pub struct ReverseReceiptInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The receipt.
     pub receipt_id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`. Null: any.
@@ -191,13 +172,9 @@ pub struct ReverseReceiptInput {
 /// Money to be given back.
 #[derive(Clone, Debug, InputObject)]
 pub struct RefundReceiptInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The receipt that it is given back of.
     pub receipt_id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`. Null: any.
@@ -211,13 +188,9 @@ pub struct RefundReceiptInput {
 /// An installment to be forgiven, or a part of one.
 #[derive(Clone, Debug, InputObject)]
 pub struct WaiveInstallmentInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The installment.
     pub id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`.
@@ -231,40 +204,15 @@ pub struct WaiveInstallmentInput {
 /// A payment to be cancelled or written off.
 #[derive(Clone, Debug, InputObject)]
 pub struct ClosePaymentInput {
-    /// Names this request: sent again with the same key, it is not done again.
-    pub idempotency_key: IdempotencyKey,
-    /// Whether to check and compute everything and write nothing, the key included.
-    #[graphql(default)]
-    pub dry_run: bool,
-    /// Given back in the payload.
-    pub client_mutation_id: Option<String>,
+    /// How it is to be run.
+    #[graphql(flatten)]
+    pub terms: Terms,
     /// The payment.
     pub id: ID,
     /// The version of the payment that was looked at. Another one is a `VersionConflict`.
     pub expected_version: i32,
     /// Why, for the record. At most 2,000 characters.
     pub reason: String,
-}
-
-/// Takes the terms out of an input.
-macro_rules! terms {
-    ($($input:ident)*) => {$(
-        impl $input {
-            /// How it is to be run.
-            pub fn terms(&self) -> Terms {
-                Terms {
-                    idempotency_key: self.idempotency_key.clone(),
-                    dry_run: self.dry_run,
-                    client_mutation_id: self.client_mutation_id.clone(),
-                }
-            }
-        }
-    )*};
-}
-
-terms! {
-    CreatePaymentInput CreatePaymentsInput ReschedulePaymentInput RecordReceiptInput ReverseReceiptInput
-    RefundReceiptInput WaiveInstallmentInput ClosePaymentInput
 }
 
 impl NewPaymentInput {

@@ -43,8 +43,14 @@ impl Outcome {
         Self { done: None, user_errors, dry_run, client_mutation_id }
     }
 
-    fn replayed(&self) -> bool {
-        matches!(self.done, Some(Done::Replayed(_)))
+    fn into_common(self) -> Common {
+        Common {
+            replayed: matches!(self.done, Some(Done::Replayed(_))),
+            dry_run: self.dry_run,
+            user_errors: self.user_errors,
+            client_mutation_id: self.client_mutation_id,
+            query: Query,
+        }
     }
 
     /// The one change, when it was made just now.
@@ -117,16 +123,9 @@ impl Outcome {
     }
 }
 
-/// What came of a change to a payment.
+/// What every payload has.
 #[derive(Debug, SimpleObject)]
-pub struct PaymentPayload {
-    /// The payment as it is since the change, or, on a replay, as it is now. On a dry run its amounts and its state are
-    /// as they would be, and the lists below it as they are. Null when there are user errors.
-    payment: Option<Payment>,
-    /// The installments that the change made or changed, as they fall due, also on a dry run. Empty on a replay.
-    installments: Vec<Installment>,
-    /// The event that records the change. Null when there are user errors, and on a dry run.
-    event: Option<PaymentEvent>,
+struct Common {
     /// What is wrong. Nothing was changed when this is not empty.
     user_errors: Vec<UserError>,
     /// Whether this was done before, under the same idempotency key.
@@ -139,17 +138,28 @@ pub struct PaymentPayload {
     query: Query,
 }
 
+/// What came of a change to a payment.
+#[derive(Debug, SimpleObject)]
+pub struct PaymentPayload {
+    /// The payment as it is since the change, or, on a replay, as it is now. On a dry run its amounts and its state are
+    /// as they would be, and the lists below it as they are. Null when there are user errors.
+    payment: Option<Payment>,
+    /// The installments that the change made or changed, as they fall due, also on a dry run. Empty on a replay.
+    installments: Vec<Installment>,
+    /// The event that records the change. Null when there are user errors, and on a dry run.
+    event: Option<PaymentEvent>,
+    /// What every payload has.
+    #[graphql(flatten)]
+    common: Common,
+}
+
 impl PaymentPayload {
     pub(in crate::graphql) async fn load(ctx: &Context<'_>, outcome: Outcome) -> Result<Self> {
         Ok(Self {
             payment: outcome.payment(ctx).await?,
             installments: outcome.installments()?,
             event: outcome.event(ctx).await?,
-            replayed: outcome.replayed(),
-            dry_run: outcome.dry_run,
-            user_errors: outcome.user_errors,
-            client_mutation_id: outcome.client_mutation_id,
-            query: Query,
+            common: outcome.into_common(),
         })
     }
 }
@@ -160,16 +170,9 @@ pub struct PaymentsPayload {
     /// The payments, in the order of the input: as they were created, or, on a replay, as they are now. On a dry run
     /// they exist nowhere else. Empty when there are user errors.
     payments: Vec<Payment>,
-    /// What is wrong. Nothing was created when this is not empty.
-    user_errors: Vec<UserError>,
-    /// Whether this was done before, under the same idempotency key.
-    replayed: bool,
-    /// Whether nothing was to be written.
-    dry_run: bool,
-    /// What the input held. Null when it held none.
-    client_mutation_id: Option<String>,
-    /// Everything that can be read, as it is after the change.
-    query: Query,
+    /// What every payload has.
+    #[graphql(flatten)]
+    common: Common,
 }
 
 impl PaymentsPayload {
@@ -186,14 +189,7 @@ impl PaymentsPayload {
                 rows.into_iter().map(|found| Payment::new(row(found)?)).collect::<Result<_>>()?
             }
         };
-        Ok(Self {
-            payments,
-            replayed: outcome.replayed(),
-            dry_run: outcome.dry_run,
-            user_errors: outcome.user_errors,
-            client_mutation_id: outcome.client_mutation_id,
-            query: Query,
-        })
+        Ok(Self { payments, common: outcome.into_common() })
     }
 }
 
@@ -209,16 +205,9 @@ pub struct ReceiptPayload {
     installments: Vec<Installment>,
     /// The event that records the change. Null when there are user errors, and on a dry run.
     event: Option<PaymentEvent>,
-    /// What is wrong. Nothing was changed when this is not empty.
-    user_errors: Vec<UserError>,
-    /// Whether this was done before, under the same idempotency key.
-    replayed: bool,
-    /// Whether nothing was to be written.
-    dry_run: bool,
-    /// What the input held. Null when it held none.
-    client_mutation_id: Option<String>,
-    /// Everything that can be read, as it is after the change.
-    query: Query,
+    /// What every payload has.
+    #[graphql(flatten)]
+    common: Common,
 }
 
 impl ReceiptPayload {
@@ -228,11 +217,7 @@ impl ReceiptPayload {
             payment: outcome.payment(ctx).await?,
             installments: outcome.installments()?,
             event: outcome.event(ctx).await?,
-            replayed: outcome.replayed(),
-            dry_run: outcome.dry_run,
-            user_errors: outcome.user_errors,
-            client_mutation_id: outcome.client_mutation_id,
-            query: Query,
+            common: outcome.into_common(),
         })
     }
 }
@@ -248,16 +233,9 @@ pub struct RefundPayload {
     payment: Option<Payment>,
     /// The event that records the change. Null when there are user errors, and on a dry run.
     event: Option<PaymentEvent>,
-    /// What is wrong. Nothing was changed when this is not empty.
-    user_errors: Vec<UserError>,
-    /// Whether this was done before, under the same idempotency key.
-    replayed: bool,
-    /// Whether nothing was to be written.
-    dry_run: bool,
-    /// What the input held. Null when it held none.
-    client_mutation_id: Option<String>,
-    /// Everything that can be read, as it is after the change.
-    query: Query,
+    /// What every payload has.
+    #[graphql(flatten)]
+    common: Common,
 }
 
 impl RefundPayload {
@@ -267,11 +245,7 @@ impl RefundPayload {
             receipt: outcome.receipt(ctx).await?,
             payment: outcome.payment(ctx).await?,
             event: outcome.event(ctx).await?,
-            replayed: outcome.replayed(),
-            dry_run: outcome.dry_run,
-            user_errors: outcome.user_errors,
-            client_mutation_id: outcome.client_mutation_id,
-            query: Query,
+            common: outcome.into_common(),
         })
     }
 }
