@@ -3,6 +3,8 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
+use dermaga_api::changes::forget;
 use dermaga_tests::{Backend, Changed, TestApp, change_body, each_database, new_payment, new_receipt, with};
 use futures_util::future::{join_all, select};
 use sea_orm::{
@@ -52,6 +54,26 @@ each_database! {
             first
         })
         .await;
+    }
+
+    /// Keys are not kept for ever: after their time the same key is a new one, and not an hour before.
+    async fn a_key_is_forgotten_after_its_time(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let debt = app.debt("INV-1").await;
+        let receipt = with(new_receipt(&debt.payment_id(), "100"), json!({ "idempotencyKey": KEY }));
+        let first = app.change("recordReceipt", receipt.clone()).await.done();
+        let (clock, retention) = (app.clock.clock(), TimeDelta::hours(72));
+        app.clock.advance(72 * 3600 - 1);
+        assert_eq!(forget(&app.database, &clock, retention).await.unwrap(), 0);
+        let again = app.change("recordReceipt", receipt.clone()).await.done();
+        assert_eq!((again.at("/replayed"), again.receipt_id()), (&json!(true), first.receipt_id()));
+
+        app.clock.advance(2);
+        // The key of the payment, and that of the receipt.
+        assert_eq!(forget(&app.database, &clock, retention).await.unwrap(), 2);
+        let new = app.change("recordReceipt", receipt).await.done();
+        assert_eq!(new.at("/replayed"), &json!(false));
+        assert_ne!(new.receipt_id(), first.receipt_id());
     }
 
     /// A replay tells what was done then, and how the payment is now: what somebody else did since is not hidden.

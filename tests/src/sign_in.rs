@@ -44,7 +44,8 @@ impl TestClock {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    pub(crate) fn clock(&self) -> Clock {
+    /// The clock that a server is given.
+    pub fn clock(&self) -> Clock {
         let ahead = Arc::clone(&self.0);
         Clock::told_by(move || NOW + TimeDelta::seconds(ahead.load(Ordering::SeqCst)))
     }
