@@ -11,6 +11,9 @@ use serde_json::{Map, Value as Json};
 
 use super::reader::Reader;
 
+/// So many rows PostgreSQL is told to expect, when there are no more.
+const FEW: usize = 8;
+
 /// Writes that belong together, in the order in which they refer to one another.
 #[derive(Debug)]
 pub struct Writes {
@@ -123,7 +126,15 @@ impl Writes {
         }
         let table = E::default().table_name();
         let source = match self.backend {
-            DbBackend::Postgres => format!("json_populate_recordset(NULL::\"{table}\", ?::json) AS n"),
+            DbBackend::Postgres => {
+                let set = format!("json_populate_recordset(NULL::\"{table}\", ?::json)");
+                // PostgreSQL takes the rows of a function for a hundred, for which it may read a whole table.
+                if rows.len() <= FEW {
+                    format!("(SELECT * FROM {set} LIMIT {FEW}) AS n")
+                } else {
+                    format!("{set} AS n")
+                }
+            }
             _ => {
                 let fields = columns.iter().zip(&uuids).map(|(column, is_uuid)| {
                     let name = column.as_str();

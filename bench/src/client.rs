@@ -1,0 +1,86 @@
+//! Clients that ask and ask again.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// One client with its connection.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    address: String,
+}
+
+impl Client {
+    /// A client of the server at `address`.
+    ///
+    /// # Panics
+    /// When the HTTP client cannot be made.
+    pub fn new(address: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("an HTTP client");
+        Self { http, address: address.to_owned() }
+    }
+
+    /// Asks, and returns the data. Errors end the benchmark: what fails is not measured.
+    ///
+    /// # Panics
+    /// When the answer has errors, or user errors.
+    pub async fn ask(&self, query: &str, variables: &Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let answer =
+            self.http.post(format!("{}/graphql", self.address)).json(&body).send().await.expect("the server answers");
+        let mut answer: Value = answer.json().await.expect("an answer is JSON");
+        assert!(answer.get("errors").is_none(), "{answer}");
+        let data = answer["data"].take();
+        let refused = data.as_object().into_iter().flatten().any(|(_, payload)| {
+            payload.get("userErrors").and_then(Value::as_array).is_some_and(|errors| !errors.is_empty())
+        });
+        assert!(!refused, "{data}");
+        data
+    }
+
+    /// Gets a path, as text.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn get(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.address)).send().await.expect("the server answers");
+        answer.text().await.expect("a body is text")
+    }
+}
+
+/// Runs `work` on so many clients at once until the time is over, and says how often it was done in how long.
+///
+/// `work` is given the number of the client and how often it has worked already.
+///
+/// # Panics
+/// When `work` does.
+pub async fn closed_loop<W>(clients: usize, time: Duration, work: impl Fn(usize, usize) -> W) -> (usize, Duration)
+where
+    W: Future<Output = ()> + Send + 'static,
+{
+    let start = Instant::now();
+    let mut running = tokio::task::JoinSet::new();
+    let mut done = vec![0; clients];
+    for client in 0..clients {
+        let next = work(client, 0);
+        running.spawn(async move {
+            next.await;
+            client
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        let client = ended.expect("a client goes on");
+        if let Some(count) = done.get_mut(client) {
+            *count += 1;
+            if start.elapsed() < time {
+                let next = work(client, *count);
+                running.spawn(async move {
+                    next.await;
+                    client
+                });
+            }
+        }
+    }
+    (done.iter().sum(), start.elapsed())
+}

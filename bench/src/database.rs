@@ -1,0 +1,73 @@
+//! The database of a benchmark: new, and gone at the end.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, Database as Connect, DbBackend, Statement};
+use tempfile::TempDir;
+
+use crate::cpu;
+
+/// A database of its own on SQLite, or on the PostgreSQL server that was named.
+#[derive(Debug)]
+pub struct Database {
+    /// Where the server finds it.
+    pub url: String,
+    server: Option<Server>,
+    _folder: Option<TempDir>,
+}
+
+/// The PostgreSQL server.
+#[derive(Debug)]
+struct Server {
+    admin_url: String,
+    name: String,
+    /// The process above all others, when it runs on this machine.
+    process: Option<u32>,
+}
+
+impl Database {
+    /// A SQLite file in a temporary folder.
+    ///
+    /// # Panics
+    /// When there is no room for it.
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}", folder.path().join("bench.db").display());
+        Self { url, server: None, _folder: Some(folder) }
+    }
+
+    /// A new database beside the one that `admin_url` names.
+    ///
+    /// # Panics
+    /// When the server does not answer, or lets no database be made.
+    pub async fn postgres(admin_url: &str) -> Self {
+        let name = format!("dermaga_bench_{}", uuid::Uuid::now_v7().simple());
+        let admin = Connect::connect(admin_url).await.expect("the PostgreSQL server answers");
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database can be made");
+        let pid = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid() AS pid");
+        let row = admin.query_one_raw(pid).await.expect("a backend has an id").expect("one row");
+        let backend: i32 = row.try_get("", "pid").expect("an id is a number");
+        let process = u32::try_from(backend).ok().and_then(cpu::parent);
+        let (server, _) = admin_url.rsplit_once('/').expect("a database URL has a path");
+        let url = format!("{server}/{name}");
+        Self { url, server: Some(Server { admin_url: admin_url.to_owned(), name, process }), _folder: None }
+    }
+
+    /// A name for reports.
+    pub fn name(&self) -> &'static str {
+        if self.server.is_some() { "PostgreSQL" } else { "SQLite" }
+    }
+
+    /// CPU time that the PostgreSQL server has used; zero when it is elsewhere, and on SQLite, which has no process.
+    pub fn cpu(&self) -> Duration {
+        self.server.as_ref().and_then(|server| cpu::of_family(server.process?)).unwrap_or_default()
+    }
+
+    /// Removes it.
+    pub async fn remove(self) {
+        let Some(server) = self.server else { return };
+        let Ok(admin) = Connect::connect(&server.admin_url).await else { return };
+        // What is left behind is a database with a telling name.
+        let _ = admin.execute_unprepared(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", server.name)).await;
+    }
+}

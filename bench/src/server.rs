@@ -1,0 +1,70 @@
+//! The server that is measured.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::cpu;
+
+/// A release build of the server, in a process of its own.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts it over a database, with more options, and waits until it listens.
+    ///
+    /// # Panics
+    /// When there is no release build, or it does not start.
+    pub fn start(database_url: &str, options: &[&str]) -> Self {
+        let mut command = Command::new(binary());
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--demo-ticker", "0"])
+            .args(options)
+            .env("DATABASE_URL", database_url)
+            .env("DERMAGA_LOG", "info")
+            .env("DERMAGA_LOG_FORMAT", "json")
+            .current_dir(std::env::temp_dir());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it can be started");
+        let mut lines = BufReader::new(child.stderr.take().expect("its log is read")).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+            line.pointer("/fields/port").or(line.get("port"))?.as_u64()
+        });
+        // Its log must be read for as long as it writes.
+        std::thread::spawn(move || lines.for_each(drop));
+        let address = format!("http://127.0.0.1:{}", port.expect("it says where it listens"));
+        Self { child, address }
+    }
+
+    /// CPU time that it has used.
+    pub fn cpu(&self) -> Duration {
+        cpu::of_process(self.child.id()).unwrap_or_default()
+    }
+
+    /// Bytes of memory that it keeps.
+    pub fn resident(&self) -> f64 {
+        cpu::resident(self.child.id()).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The release build, whatever the benchmark itself was built with.
+fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("a process has a file");
+    let target = own.ancestors().nth(3).expect("it lies in target/PROFILE/deps");
+    let binary = target.join("release").join("dermaga");
+    assert!(binary.is_file(), "no {}: cargo build --release", binary.display());
+    binary
+}
