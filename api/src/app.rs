@@ -8,8 +8,10 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::auth::Authenticator;
+use crate::cache::{Cache, Cause, Tag};
 use crate::changes::{self, Changes};
 use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
@@ -27,6 +29,7 @@ use crate::seed::DEMO_SEED;
 use crate::shared_store::SharedStore;
 use crate::shutdown::{self, Stopper, Stopping};
 use crate::store::Database;
+use crate::store::watch::{self as database_watch, News};
 
 /// What all requests share.
 pub struct State {
@@ -50,6 +53,8 @@ pub struct State {
     pub quotas: Quotas,
     /// Rates as they are published.
     pub rates: RateFeed,
+    /// What is asked before the database.
+    pub cache: Cache,
     /// Where payments are changed.
     pub changes: Changes,
     /// News of payments.
@@ -71,6 +76,8 @@ pub struct Application {
     server: Server,
     operations: Option<Server>,
     database: Database,
+    cache: Cache,
+    watching: JoinHandle<()>,
     stop: Arc<watch::Sender<bool>>,
 }
 
@@ -113,19 +120,29 @@ impl Application {
                 Documents::persisted(count, shared.clone(), max_bytes, clock.clone())
             }
         };
+        let shared_cache = shared.clone();
         let quotas = match config.quota {
             Some(quota) => Quotas::new(quota, shared, clock.clone()),
             None => Quotas::unlimited(),
         };
         let (stop, stopping) = shutdown::switch();
-        let payments = database.payment_feed(&stopping);
+        let payments = PaymentFeed::new();
+        let cache = match &config.cache {
+            Some(settings) => Cache::new(settings, shared_cache, &metrics)?,
+            None => Cache::off(),
+        };
+        let hearing = Hearing { cache: cache.clone(), payments: payments.clone() };
+        let watching = actix_web::rt::spawn(database_watch::watch(database.clone(), stopping.clone(), move |news| {
+            hearing.clone().hear(news)
+        }));
         actix_web::rt::spawn(changes::forget_keys(
             database.clone(),
             clock.clone(),
             config.idempotency_retention,
             stopping.clone(),
         ));
-        metrics.watch(database.transactions())?;
+        metrics.added(database.transactions().clone())?;
+        metrics.added(database.waits().clone())?;
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
@@ -137,7 +154,8 @@ impl Application {
             documents,
             quotas,
             rates,
-            changes: Changes::new(database.clone(), clock.clone(), payments.clone()),
+            changes: Changes::new(database.clone(), clock.clone(), payments.clone(), cache.clone()),
+            cache: cache.clone(),
             payments,
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
@@ -166,7 +184,7 @@ impl Application {
         }
         let server = server.on_connect(http::connection::opened);
         let server = server.listen(listener).map_err(Error::internal)?.run();
-        Ok(Self { port, operations_port, server, operations, database, stop })
+        Ok(Self { port, operations_port, server, operations, database, cache, watching, stop })
     }
 
     /// The port that it listens on.
@@ -177,6 +195,11 @@ impl Application {
     /// The port of metrics and health, when they have one of their own.
     pub fn operations_port(&self) -> Option<u16> {
         self.operations_port
+    }
+
+    /// What is asked before the database.
+    pub fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// A way to stop it from elsewhere.
@@ -199,6 +222,10 @@ impl Application {
         if let Some(operations) = operations {
             operations.stop(false).await;
         }
+        // Connections can only be given back while there is a runtime.
+        if let Err(error) = self.watching.await {
+            tracing::warn!(%error, "watching the database failed");
+        }
         self.database.close().await;
         result
     }
@@ -207,6 +234,36 @@ impl Application {
 impl std::fmt::Debug for Application {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Application").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// Who is told of what others change in the database.
+#[derive(Clone)]
+struct Hearing {
+    cache: Cache,
+    payments: PaymentFeed,
+}
+
+impl Hearing {
+    async fn hear(self, news: News) {
+        match news {
+            News::Payments(account, ids) => {
+                self.cache.changed(&Tag::of_payments(account, ids.iter().copied()), Cause::Heard).await;
+                self.payments.changed(ids);
+            }
+            News::Commodities => self.cache.changed(&[Tag::Commodities], Cause::Heard).await,
+            News::Rates => self.cache.changed(&[Tag::Rates], Cause::Heard).await,
+            News::Everything => {
+                self.cache.flush().await;
+                self.payments.anything_changed();
+            }
+            News::Lost => self.cache.lost(),
+            News::Regained => {
+                self.cache.regained().await;
+                self.payments.anything_changed();
+            }
+            News::Pulse(lag) => self.cache.heard_after(lag),
+        }
     }
 }
 

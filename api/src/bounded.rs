@@ -19,6 +19,16 @@ pub struct Bounded<K, V> {
 impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Bounded<K, V> {
     /// Room for `count` entries, at least one, that take `max_bytes` at the most, by what `size` says of each.
     pub fn new(count: usize, max_bytes: usize, size: fn(&K, &V) -> usize) -> Self {
+        Self::telling(count, max_bytes, size, || {})
+    }
+
+    /// Like [`new`](Self::new), and tells of each entry that goes to make room.
+    pub fn telling(
+        count: usize,
+        max_bytes: usize,
+        size: fn(&K, &V) -> usize,
+        gone: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         let bytes = Arc::new(AtomicUsize::new(0));
         let freed = Arc::clone(&bytes);
         // Built small: the store takes all memory for its size at once.
@@ -26,6 +36,7 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Bounded<K, V> {
             .max_size(1)
             .on_evict(move |key: &K, value: &V| {
                 freed.fetch_sub(size(key, value), Ordering::Relaxed);
+                gone();
             })
             .build()
             .unwrap_or_else(|_| LruCache::new(1));
@@ -62,8 +73,7 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Bounded<K, V> {
     }
 
     /// How many entries are kept, and how many bytes they take.
-    #[cfg(test)]
-    pub(crate) fn used(&self) -> (usize, usize) {
+    pub fn used(&self) -> (usize, usize) {
         let entries = self.lock();
         (entries.cache_size(), self.bytes.load(Ordering::Relaxed))
     }

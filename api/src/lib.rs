@@ -6,6 +6,7 @@
 pub mod app;
 pub mod auth;
 pub mod bounded;
+pub mod cache;
 pub mod changes;
 pub mod cli;
 pub mod clock;

@@ -34,6 +34,7 @@ pub struct Metrics {
     connections: IntGaugeVec,
     running: IntGauge,
     shared_store_calls: IntCounterVec,
+    shared_store_seconds: HistogramVec,
     shared_store_up: IntGaugeVec,
     websockets: IntGauge,
     websocket_closes: IntCounterVec,
@@ -138,6 +139,12 @@ impl Metrics {
                 "Calls of Redis by purpose and outcome (answered, refused, failed, skipped).",
                 &["purpose", "outcome"],
             )?,
+            shared_store_seconds: histogram(
+                "dermaga_redis_call_duration_seconds",
+                "Time that calls of Redis took, by purpose; those that were skipped are not counted.",
+                &SECONDS,
+                &["purpose"],
+            )?,
             shared_store_up: register(
                 &registry,
                 IntGaugeVec::new(Opts::new("dermaga_redis_up", "Whether Redis answers; missing without Redis."), &[])
@@ -172,12 +179,12 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Tells of something that counts elsewhere.
+    /// Tells of something that counts elsewhere, and returns it.
     ///
     /// # Errors
     /// When something is told of under that name already.
-    pub fn watch(&self, counter: &IntCounterVec) -> Result<()> {
-        register(&self.registry, counter.clone()).map(drop)
+    pub fn added<C: Collector + Clone + 'static>(&self, collector: C) -> Result<C> {
+        register(&self.registry, collector)
     }
 
     /// Notes the start of an operation.
@@ -209,7 +216,10 @@ impl Metrics {
     }
 
     /// Notes a call of Redis.
-    pub fn shared_store_asked(&self, purpose: &'static str, asked: Asked) {
+    pub fn shared_store_asked(&self, purpose: &'static str, asked: Asked, took: Duration) {
+        if asked != Asked::Skipped {
+            self.shared_store_seconds.with_label_values(&[purpose]).observe(took.as_secs_f64());
+        }
         let outcome = match asked {
             Asked::Answered => "answered",
             Asked::Refused => "refused",

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult};
@@ -102,9 +102,36 @@ impl SharedStore {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        let (asked, answer) = Inner::ask(&self.0, call).await;
-        self.0.metrics.shared_store_asked(purpose, asked);
-        answer
+        self.ask_on(None, purpose, call).await.1
+    }
+
+    /// Like [`ask`](Self::ask), and says how the call ended; only on the connection with this number, when one is named.
+    pub async fn ask_on<T, F>(
+        &self,
+        link: Option<u64>,
+        purpose: &'static str,
+        call: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> (Asked, Option<T>)
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let start = Instant::now();
+        let (asked, answer) = Inner::ask(&self.0, link, call).await;
+        self.0.metrics.shared_store_asked(purpose, asked, start.elapsed());
+        (asked, answer)
+    }
+
+    /// The number of the connection, while there is one. No two connections have the same.
+    pub fn link(&self) -> Option<u64> {
+        match *self.0.link.borrow() {
+            Link::Up { number, .. } => Some(number),
+            Link::Down => None,
+        }
+    }
+
+    /// Runs something beside all requests, where connections live.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.runtime.spawn(work);
     }
 
     /// Waits until Redis answers.
@@ -116,12 +143,19 @@ impl SharedStore {
 }
 
 impl Inner {
-    async fn ask<T, F>(self: &Arc<Self>, call: impl FnOnce(MultiplexedConnection) -> F) -> (Asked, Option<T>)
+    async fn ask<T, F>(
+        self: &Arc<Self>,
+        wanted: Option<u64>,
+        call: impl FnOnce(MultiplexedConnection) -> F,
+    ) -> (Asked, Option<T>)
     where
         F: Future<Output = RedisResult<T>>,
     {
         let link = self.link.borrow().clone();
         let Link::Up { number, connection } = link else { return (Asked::Skipped, None) };
+        if wanted.is_some_and(|wanted| wanted != number) {
+            return (Asked::Skipped, None);
+        }
         let mut others = self.link.subscribe();
         let answer = tokio::select! {
             biased;

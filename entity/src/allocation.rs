@@ -1,13 +1,14 @@
 //! Allocations: which part of a receipt is on which installment.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, AllocationId, InstallmentId, ReceiptId};
 
 /// A part of a receipt, put on an installment.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "allocation")]
 pub struct Model {
     /// Identifier.

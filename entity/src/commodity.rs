@@ -1,10 +1,11 @@
 //! Commodities: the Harmonized System as a tree. Reference data, the same for every account.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// A node of the tree: a section, chapter, heading, subheading or national code.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "commodity")]
 pub struct Model {
     /// Two to eight digits without dots, or a section's Roman numeral.
@@ -27,7 +28,7 @@ pub struct Model {
 }
 
 /// Level of a node in the Harmonized System.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Level {
     /// One of the 21 sections, in Roman numerals.

@@ -1,6 +1,7 @@
 //! Currency rates as their source published them. Reference data, the same for every account.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// One published quote: `quoted_per` units of `base` cost `rate` units of `quote`.
 #[sea_orm::model]
@@ -31,7 +32,7 @@ pub struct Model {
 }
 
 /// The use that a rate is for. Asking for one never silently gets another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Purpose {
     /// A reference rate, for information.

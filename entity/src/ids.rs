@@ -1,12 +1,13 @@
 //! Identifiers, one type per noun, so that an installment's id cannot be passed for a payment's.
 
 use sea_orm::DeriveValueType;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType, Serialize, Deserialize)]
         pub struct $name(pub Uuid);
 
         impl sea_orm::TryFromU64 for $name {

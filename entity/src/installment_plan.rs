@@ -1,13 +1,14 @@
 //! Installment plans: how a payment was split, one row per revision.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, InstallmentPlanId, PaymentId};
 
 /// One revision of a payment's plan. Old revisions stay readable.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "installment_plan")]
 pub struct Model {
     /// Identifier.
@@ -32,7 +33,7 @@ pub struct Model {
 }
 
 /// How far apart due dates are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Frequency {
     /// Every seven days.
@@ -48,7 +49,7 @@ pub enum Frequency {
 }
 
 /// Where the remainder of an even split goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Remainder {
     /// On the last installment.

@@ -1,13 +1,14 @@
 //! Payments: what is owed to an account.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, PaymentId};
 
 /// An amount owed to the account. Every amount is in minor units of `currency`.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "payment")]
 pub struct Model {
     /// Identifier.
@@ -56,7 +57,7 @@ pub struct Model {
 }
 
 /// How far a payment has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Nothing has arrived.

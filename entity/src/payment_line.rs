@@ -1,13 +1,14 @@
 //! Payment lines: the goods that a payment is for.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, PaymentId, PaymentLineId};
 
 /// One line of goods. Amounts are in minor units of `currency`.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "payment_line")]
 pub struct Model {
     /// Identifier.

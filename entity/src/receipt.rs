@@ -1,6 +1,7 @@
 //! Receipts: money that arrived.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::currency_rate;
@@ -8,7 +9,7 @@ use crate::ids::{AccountId, PaymentId, ReceiptId};
 
 /// Money that arrived for a payment. Every amount is in minor units of `currency`.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "receipt")]
 pub struct Model {
     /// Identifier.

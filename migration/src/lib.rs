@@ -9,6 +9,7 @@ mod m20261122_000002_create_rates;
 mod m20261122_000003_create_commodities;
 mod m20261122_000004_create_payments;
 mod m20261122_000005_create_payment_events;
+mod m20261122_000006_announce_changes;
 
 use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::MigrationTrait;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_create_commodities::Migration),
             Box::new(m20261122_000004_create_payments::Migration),
             Box::new(m20261122_000005_create_payment_events::Migration),
+            Box::new(m20261122_000006_announce_changes::Migration),
         ]
     }
 }

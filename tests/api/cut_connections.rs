@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dermaga_api::cache::Cache;
 use dermaga_api::changes::{
     Author, Changes, Command, CreatePayment, CreatePayments, Done, Failure, Mode, PaymentDraft, RecordReceipt,
     RefundReceipt, ReschedulePayment, ReverseReceipt,
@@ -116,7 +117,7 @@ async fn cut_everywhere<C: Command>(app: &TestApp, proxy: &Proxy, name: &str, ma
             tried += 1;
             let command = make(tried).await;
             let database = open(&proxy.url).await;
-            let changes = Changes::new(database.clone(), Clock::fixed(NOW), PaymentFeed::local());
+            let changes = Changes::new(database.clone(), Clock::fixed(NOW), PaymentFeed::new(), Cache::off());
             let (author, mode) = (author(app.account), mode(&format!("{name}-{tried}")));
             let before = rows(&app.database).await;
             // The first statement of a connection prepares it; what is counted is the change.
@@ -154,7 +155,7 @@ async fn open(url: &str) -> Database {
 
 /// A payment made over a sound connection, and its receipt.
 async fn prepared(app: &TestApp, name: &str) -> (PaymentId, ReceiptId, i32) {
-    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::local());
+    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::new(), Cache::off());
     let author = author(app.account);
     let done = changes.run(&author, &mode(&format!("create-{name}")), &creation(name)).await.unwrap();
     let Done::Changed(made) = done else { panic!("{done:?}") };
@@ -220,7 +221,7 @@ async fn a_statement_that_fails_leaves_nothing() {
 /// Runs a command while a statement fails. When it fails it must have left nothing.
 async fn fails<C: Command>(app: &TestApp, when: &str, command: &C) -> bool {
     let reader = app.database.reader(Arc::default());
-    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::local());
+    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::new(), Cache::off());
     let before = rows(&app.database).await;
     let trigger = format!("CREATE TRIGGER fails {when} BEGIN SELECT RAISE(ABORT, 'it fails'); END");
     reader.execute_unprepared(&trigger).await.unwrap();

@@ -15,7 +15,12 @@ pub(crate) async fn spawn_with(operation_timeout: &str) -> Option<TestApp> {
     }
     let builder = TestApp::builder(Backend::Postgres);
     let operation_timeout = Some(operation_timeout.to_owned());
-    Some(builder.settings(|settings| settings.operation_timeout = operation_timeout).spawn().await)
+    let builder = builder.settings(|settings| {
+        settings.operation_timeout = operation_timeout;
+        // Each operation waits for a statement of its own.
+        settings.cache = Some("off".to_owned());
+    });
+    Some(builder.spawn().await)
 }
 
 /// Waits until so many statements of the server wait for a lock. Each look is a statement of its own.

@@ -163,6 +163,7 @@ each_database! {
         let ways = a_hundred_of_each(&app).await;
         for way in &ways {
             for count in [1, 50, 100] {
+                app.cache.flush().await;
                 let answer = entities(&app, &way[..count]).await;
                 let found = answer.at("/_entities").as_array().unwrap();
                 assert!(found.len() == count && found.iter().all(Value::is_object), "{:?}", way[0]);
@@ -171,6 +172,7 @@ each_database! {
         }
         // By id and by code is one way. By id and by reference are two.
         let mixed: Vec<_> = (0..12).flat_map(|at| ways.iter().map(move |way| way[at].clone())).collect();
+        app.cache.flush().await;
         assert_eq!(entities(&app, &mixed).await.statements(), 7);
         let query = "query ($representations: [_Any!]!) {
             _entities(representations: $representations) {
@@ -178,6 +180,7 @@ each_database! {
             }
         }";
         for count in [1, 100] {
+            app.cache.flush().await;
             let answer = app.graphql_with(query, json!({ "representations": ways[0][..count] })).await;
             // The payments, their plans, their installments; the payments again come from the same operation.
             assert_eq!(answer.statements(), 3);

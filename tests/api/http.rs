@@ -298,6 +298,7 @@ each_database! {
                 "{asked:?}: {answer:#}"
             );
         }
+        app.cache.flush().await;
         let answer = app.graphql(query).await;
         let profile = &answer.body["extensions"]["profile"];
         let batches = profile["batches"].as_array().unwrap().iter();

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeDelta};
+use dermaga_api::cache::Cache;
 use dermaga_api::changes::{
     AllocationDraft, Author, CancelPayment, Changes, Command, CreatePayment, CreatePayments, Done, Failure, Mode,
     PaymentDraft, RecordReceipt, RefundReceipt, ReschedulePayment, ReverseReceipt, WaiveInstallment, WriteOffPayment,
@@ -391,7 +392,7 @@ async fn run(database: &Database, changes: &Changes, steps: &[Step]) {
 
 async fn properties(backend: Backend) {
     let app = TestApp::spawn(backend).await;
-    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::local());
+    let changes = Changes::new(app.database.clone(), Clock::fixed(NOW), PaymentFeed::new(), Cache::off());
     let given = std::env::var("DERMAGA_TEST_SEED").ok().and_then(|text| Uuid::try_parse(&text).ok());
     let seed = given.unwrap_or_else(Uuid::now_v7);
     let mut bytes = [0; 32];

@@ -227,6 +227,7 @@ each_database! {
             let sql = format!("{change} {word} {column} = {literal}");
             let changed = app.database.write(async |transaction| transaction.execute_unprepared(&sql).await).await;
             assert_eq!(changed.unwrap().rows_affected(), 1, "{sql}");
+            app.cache.flush().await;
             assert_eq!(chain_valid(&app, &id).await, false, "{sql}");
         }
     }

@@ -35,7 +35,9 @@ impl Asker {
     /// The samples about Redis, such as `answered 1` and `up 0`.
     fn counts(&self) -> Vec<String> {
         let text = self.metrics.render(dermaga_api::store::Pool { open: 0, idle: 0 }).unwrap();
-        let lines = text.lines().filter(|line| line.starts_with("dermaga_redis_"));
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("dermaga_redis_calls_total") || line.starts_with("dermaga_redis_up"));
         lines
             .map(|line| line.replace("dermaga_redis_calls_total{outcome=\"", "").replace("\",purpose=\"test\"}", ""))
             .collect()

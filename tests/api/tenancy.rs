@@ -268,6 +268,7 @@ async fn forget_the_other(app: &TestApp) {
         let sql = format!("DELETE FROM {table} WHERE account_id <> (SELECT id FROM account WHERE name = 'demo')");
         app.database.write(async |transaction| transaction.execute_unprepared(&sql).await).await.unwrap();
     }
+    app.cache.flush().await;
 }
 
 /// What names something of an account: a few of each kind to knock with, and all ids.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use dermaga_api::app::Application;
+use dermaga_api::cache::Cache;
 use dermaga_api::clock::Clock;
 use dermaga_api::config::{Config, Settings};
 use dermaga_api::demo::Generator;
@@ -33,6 +34,8 @@ pub struct TestApp {
     pub database: Database,
     /// The URL of that database.
     pub database_url: String,
+    /// What it asks before the database.
+    pub cache: Cache,
     /// The account that it serves.
     pub account: AccountId,
     /// Which database it is.
@@ -72,6 +75,8 @@ impl TestApp {
             // A busy machine must not look like a fault, unless a test is about faults.
             redis_timeout: Some("20000".to_owned()),
             log: Some("error".to_owned()),
+            // The whole suite passes with `DERMAGA_CACHE=off` too.
+            cache: std::env::var("DERMAGA_CACHE").ok(),
             ..Settings::default()
         };
         TestAppBuilder { backend, settings, shared_url: None }
@@ -115,8 +120,9 @@ impl TestApp {
         Answer { status: response.status().as_u16(), body: response.json().await.unwrap() }
     }
 
-    /// How many SQL statements a document takes; it must not fail.
+    /// How many SQL statements a document takes when nothing is cached; it must not fail.
     pub async fn statements_during(&self, query: &str) -> u64 {
+        self.cache.flush().await;
         let answer = self.graphql(query).await;
         answer.data();
         answer.statements()
@@ -190,7 +196,8 @@ impl TestAppBuilder {
         let clock = TestClock::new();
         let server_clock = clock.clock();
         let thread = std::thread::spawn(move || serve(&server_config, server_clock, &sender));
-        let (port, operations_port, handle) = started.recv().expect("the server says what came of it")?;
+        let Ready { port, operations_port, cache, handle } =
+            started.recv().expect("the server says what came of it")?;
         let reader = database.reader(std::sync::Arc::default());
         let account = dermaga_api::store::accounts::by_name(&reader, "demo").await.unwrap().unwrap();
         Ok(TestApp {
@@ -198,6 +205,7 @@ impl TestAppBuilder {
             operations_port,
             database,
             database_url: fresh.url.clone(),
+            cache,
             account: account.id,
             backend: self.backend,
             clock,
@@ -212,8 +220,15 @@ impl TestAppBuilder {
     }
 }
 
-/// The ports and the handle of a server, or why it did not start.
-type Started = Result<(u16, Option<u16>, Stopper), String>;
+/// A server that has started, or why it did not.
+type Started = Result<Ready, String>;
+
+struct Ready {
+    port: u16,
+    operations_port: Option<u16>,
+    cache: Cache,
+    handle: Stopper,
+}
 
 /// Runs the server on this thread until it is stopped.
 fn serve(config: &Config, clock: Clock, started: &mpsc::Sender<Started>) {
@@ -222,7 +237,13 @@ fn serve(config: &Config, clock: Clock, started: &mpsc::Sender<Started>) {
         let database = Database::open(&config.serving_database()).await.unwrap();
         match Application::build(config, listener, database, clock).await {
             Ok(application) => {
-                started.send(Ok((application.port(), application.operations_port(), application.handle()))).unwrap();
+                let ready = Ready {
+                    port: application.port(),
+                    operations_port: application.operations_port(),
+                    cache: application.cache().clone(),
+                    handle: application.handle(),
+                };
+                started.send(Ok(ready)).unwrap();
                 application.run_until_stopped().await.unwrap();
             }
             Err(error) => started.send(Err(error.chain())).unwrap(),

@@ -18,6 +18,7 @@ pub mod proxy;
 mod redis;
 mod rows;
 mod sign_in;
+pub mod staleness;
 pub mod writers;
 
 pub use answer::Answer;

@@ -13,6 +13,7 @@ mod running;
 mod waive;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -30,6 +31,7 @@ pub use reschedule::ReschedulePayment;
 pub use running::RunningKeys;
 pub use waive::WaiveInstallment;
 
+use crate::cache::{Cache, Cause, Tag};
 use crate::clock::Clock;
 use crate::domain::ledger::{Change, Scribe};
 use crate::domain::rejection::{Reason, Rejection};
@@ -45,6 +47,7 @@ pub struct Changes {
     clock: Clock,
     running: RunningKeys,
     feed: PaymentFeed,
+    cache: Cache,
 }
 
 /// Who asks for a change.
@@ -164,6 +167,9 @@ pub enum Failure {
     /// The same was done before.
     #[error("a replay")]
     Replay(Made),
+    /// The database still holds the key for an attempt of this very request whose connection was lost.
+    #[error("an attempt before has not ended")]
+    Lingering,
 }
 
 impl From<DbErr> for Failure {
@@ -192,7 +198,11 @@ impl From<Vec<Rejection>> for Failure {
 
 impl Transient for Failure {
     fn is_transient(&self) -> bool {
-        matches!(self, Self::Error(error) if error.is_transient())
+        match self {
+            Self::Error(error) => error.is_transient(),
+            Self::Lingering => true,
+            Self::Rejected(_) | Self::DryRun(_) | Self::Replay(_) => false,
+        }
     }
 }
 
@@ -215,9 +225,9 @@ impl Desk<'_> {
 }
 
 impl Changes {
-    /// Changes in a database, told to whoever follows `feed`.
-    pub fn new(database: Database, clock: Clock, feed: PaymentFeed) -> Self {
-        Self { database, clock, running: RunningKeys::default(), feed }
+    /// Changes in a database, told to `cache` and to whoever follows `feed`.
+    pub fn new(database: Database, clock: Clock, feed: PaymentFeed, cache: Cache) -> Self {
+        Self { database, clock, running: RunningKeys::default(), feed, cache }
     }
 
     /// Runs a request.
@@ -233,18 +243,36 @@ impl Changes {
             None => None,
             Some(scope) => Some(self.running.start(scope.clone()).ok_or_else(in_progress)?),
         };
+        let attempts = AtomicU32::new(0);
         let outcome = self
             .database
-            .change(&author.meter, async |db| self.attempt(db, author, mode, scope.as_ref(), command).await)
+            .change(&author.meter, async |db| {
+                let first = attempts.fetch_add(1, Ordering::Relaxed) == 0;
+                let outcome = self.attempt(db, author, mode, scope.as_ref(), command).await;
+                match outcome {
+                    // In this process nobody else has the key, so after a first attempt it is most likely our own.
+                    Err(Failure::Lingering) if first => Err(in_progress().into()),
+                    outcome => outcome,
+                }
+            })
             .await;
         match outcome {
             Ok(changes) => {
-                self.feed.changed(changes.iter().map(|change| change.payment.id));
+                let ids = || changes.iter().map(|change| change.payment.id);
+                self.cache.changed(&Tag::of_payments(author.account, ids()), Cause::Own).await;
+                self.feed.changed(ids());
                 Ok(Done::Changed(changes))
             }
             Err(Failure::DryRun(changes)) => Ok(Done::Changed(changes)),
+            Err(Failure::Lingering) => Err(in_progress().into()),
             Err(Failure::Replay(made)) => Ok(Done::Replayed(made)),
-            Err(failure) => Err(failure),
+            Err(failure) => {
+                // Whether a commit came through that was not answered is not known here.
+                if matches!(failure, Failure::Error(_)) {
+                    self.cache.flush().await;
+                }
+                Err(failure)
+            }
         }
     }
 
@@ -287,7 +315,7 @@ impl Changes {
 async fn claim(db: &Reader, scope: &Scope, wanted: &str) -> Result<(), Failure> {
     match idempotency_keys::claim(db, scope).await? {
         Known::Free => Ok(()),
-        Known::Running => Err(in_progress().into()),
+        Known::Running => Err(Failure::Lingering),
         Known::Used { request_hash, result, .. } if request_hash == wanted => {
             Err(Failure::Replay(serde_json::from_str(&result).map_err(Error::internal)?))
         }

@@ -14,6 +14,7 @@ use chrono::TimeDelta;
 
 pub use settings::{DEFAULT_FILE, FileError, Settings};
 
+use crate::cache::CacheSettings;
 use crate::guard::Limits;
 use crate::store::DatabaseSettings;
 use problems::Problems;
@@ -31,6 +32,8 @@ pub struct Config {
     pub redis: Option<RedisUrl>,
     /// How long a request waits for Redis at the most.
     pub redis_timeout: Duration,
+    /// What the cache may take; `None` for no cache.
+    pub cache: Option<CacheSettings>,
     /// How many payments the demo account has.
     pub demo_payments: u64,
     /// How often a made-up rate is sent to subscribers; `None` for never.
@@ -222,6 +225,22 @@ impl Settings {
             problems.count("database_max_connections", self.database_max_connections, "10", 1..=1_000);
         database.acquire_timeout =
             problems.seconds("database_acquire_timeout", self.database_acquire_timeout, "5", 1..=3_600);
+        database.min_connections =
+            problems.count("database_min_connections", self.database_min_connections, "0", 0..=1_000);
+        if database.min_connections > database.max_connections {
+            problems.note("database_min_connections: more than database_max_connections".to_owned());
+        }
+        database.idle_timeout =
+            problems.seconds("database_idle_timeout", self.database_idle_timeout, "600", 1..=86_400);
+        database.max_lifetime =
+            problems.seconds("database_max_lifetime", self.database_max_lifetime, "1800", 1..=86_400);
+        let cache = CacheSettings {
+            entries: problems.count("cache_entries", self.cache_entries, "100000", 1..=100_000_000),
+            bytes: problems.count("cache_bytes", self.cache_bytes, "67108864", 65_536..=1_099_511_627_776),
+            ttl: problems.seconds("cache_ttl", self.cache_ttl, "300", 1..=86_400),
+            keep_late_fills: problems.switch("cache_late_fills", self.cache_late_fills.as_deref(), false),
+        };
+        let cache = problems.switch("cache", self.cache.as_deref(), true).then_some(cache);
         let redis = |url: &str| ["redis://", "redis+unix://"].iter().any(|scheme| url.starts_with(scheme));
         if self.redis_url.as_deref().is_some_and(|url| !redis(url)) {
             problems.note("redis_url: expected redis://HOST:PORT or redis+unix:///FILE".to_owned());
@@ -243,6 +262,7 @@ impl Settings {
                 "200",
                 1..=60_000,
             )),
+            cache,
             demo_payments: problems.count(
                 "demo_payments",
                 self.demo_payments,

@@ -78,6 +78,19 @@ impl Problems {
         self.parse(name, given, default, |_| true, "true or false")
     }
 
+    /// On or off.
+    pub(super) fn switch(&mut self, name: &str, given: Option<&str>, default: bool) -> bool {
+        match given.map(str::trim) {
+            None => default,
+            Some("on" | "true") => true,
+            Some("off" | "false") => false,
+            Some(other) => {
+                self.0.push(format!("{name}: expected on or off, found {other:?}"));
+                default
+            }
+        }
+    }
+
     /// Origins as browsers send them, separated by commas.
     pub(super) fn origins(&mut self, name: &str, given: Option<String>) -> Vec<String> {
         let texts = given.unwrap_or_default();

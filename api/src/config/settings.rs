@@ -33,7 +33,20 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_DATABASE_ACQUIRE_TIMEOUT", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub database_acquire_timeout: Option<String>,
-    /// Redis, which replicas share for persisted documents and quotas: redis://HOST:PORT or redis+unix:///FILE
+    /// Database connections that are kept open though idle [default: 0]
+    #[arg(long, env = "DERMAGA_DATABASE_MIN_CONNECTIONS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_min_connections: Option<String>,
+    /// Seconds after which an idle database connection is closed [default: 600]
+    #[arg(long, env = "DERMAGA_DATABASE_IDLE_TIMEOUT", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_idle_timeout: Option<String>,
+    /// Seconds after which a database connection is closed, however busy [default: 1800]
+    #[arg(long, env = "DERMAGA_DATABASE_MAX_LIFETIME", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_max_lifetime: Option<String>,
+    /// Redis, which replicas share for cached answers, persisted documents and quotas: redis://HOST:PORT or
+    /// redis+unix:///FILE
     /// [default: none, each replica has its own]
     #[arg(long, env = "REDIS_URL", value_name = "URL", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
@@ -42,6 +55,27 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_REDIS_TIMEOUT", value_name = "MILLISECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub redis_timeout: Option<String>,
+    /// Whether answers of the database are kept and given again until they change: on or off [default: on]
+    #[arg(long, env = "DERMAGA_CACHE", value_name = "SWITCH", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub cache: Option<String>,
+    /// Answers that are kept in memory at the most [default: 100000]
+    #[arg(long, env = "DERMAGA_CACHE_ENTRIES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub cache_entries: Option<String>,
+    /// Bytes that they may take, as estimated [default: 67108864]
+    #[arg(long, env = "DERMAGA_CACHE_BYTES", value_name = "BYTES", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub cache_bytes: Option<String>,
+    /// Seconds for which an answer is kept though nothing changed, here and in Redis [default: 300]
+    #[arg(long, env = "DERMAGA_CACHE_TTL", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub cache_ttl: Option<String>,
+    /// Keeps answers that were overtaken by a change, which makes them wrong. For the checker of staleness, which must
+    /// find it: on or off [default: off]
+    #[arg(long, env = "DERMAGA_CACHE_LATE_FILLS", value_name = "SWITCH", global = true, hide = true)]
+    #[serde(skip)]
+    pub cache_late_fills: Option<String>,
     /// How many payments the demo account has after the first start; 0 for none [default: 1000, with sign-in 0]
     #[arg(long, env = "DERMAGA_DEMO_PAYMENTS", value_name = "COUNT", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]

@@ -8,6 +8,7 @@ use entity::currency_rate::Purpose;
 
 use super::ACCOUNT_ID;
 use super::dice::Dice;
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::domain::currency::Currency;
 use crate::domain::decimal::Decimal;
@@ -42,7 +43,7 @@ impl Ticker {
     /// When they cannot be read.
     pub async fn new(database: &Database, clock: Clock, seed: u64) -> Result<Self> {
         // Rates are nobody's, so the account may be one that is not there.
-        let source = Source { reader: database.reader(Arc::default()), account: ACCOUNT_ID };
+        let source = Source { reader: database.reader(Arc::default()), account: ACCOUNT_ID, cache: Cache::off() };
         let on = clock.now().date_naive();
         let base = Currency::eur();
         let keys: Vec<RateKey> = Currency::all()

@@ -161,7 +161,9 @@ async fn run<C: Command + 'static>(ctx: &Context<'_>, terms: Terms, command: Rea
         }
         Err(Failure::Rejected(rejections)) => Ok(refused(rejections)),
         Err(Failure::Error(error)) => Err(error),
-        Err(Failure::DryRun(_) | Failure::Replay(_)) => Err(Error::internal("an outcome that was taken for a failure")),
+        Err(Failure::DryRun(_) | Failure::Replay(_) | Failure::Lingering) => {
+            Err(Error::internal("an outcome that was taken for a failure"))
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl PaymentHistory {
             if let Some(event) = self.unsent.pop_front() {
                 return Ok(event);
             }
-            let Source { reader, account } = &self.source;
+            let Source { reader, account, .. } = &self.source;
             let events = payment_events::after(reader, *account, self.payment, self.seen, EVENTS).await?;
             if let Some(last) = events.last() {
                 self.seen = last.sequence;

@@ -110,7 +110,12 @@ pub(super) fn executed(http: &HttpRequest, media: MediaType, request_id: &str, e
         return public(http, media, request_id, body);
     }
     let refused = executed.request_error && media == MediaType::GraphqlResponse;
-    headed(if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK }, media.content_type(), request_id).body(body)
+    let status = if refused { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let mut response = headed(status, media.content_type(), request_id);
+    if let Some(seconds) = executed.retry_after() {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    response.body(body)
 }
 
 /// An answer that caches may keep and ask about.

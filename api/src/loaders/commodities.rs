@@ -6,6 +6,7 @@ use std::sync::Arc;
 use entity::commodity::Model;
 
 use super::{Key, Source, by_shape, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::commodities::{CommodityFilter, Match};
@@ -18,6 +19,7 @@ pub struct CommodityKey(pub String);
 impl Key for CommodityKey {
     type Value = Option<Arc<Model>>;
     const LOADER: &'static str = "commodity";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let codes: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
@@ -38,6 +40,8 @@ pub struct CommodityPageKey {
 impl Key for CommodityPageKey {
     type Value = Arc<Page<Match>>;
     const LOADER: &'static str = "commodity_page";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|_, _| Tag::Commodities).only(|key| key.request.is_first_page()).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -56,6 +60,7 @@ pub struct CommodityCountKey(pub CommodityFilter);
 impl Key for CommodityCountKey {
     type Value = i64;
     const LOADER: &'static str = "commodity_count";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -78,6 +83,8 @@ pub struct CommodityChildrenKey {
 impl Key for CommodityChildrenKey {
     type Value = Arc<Page<Arc<Model>>>;
     const LOADER: &'static str = "commodity_children";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|_, _| Tag::Commodities).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -98,6 +105,7 @@ pub struct CommodityChildCountKey(pub String);
 impl Key for CommodityChildCountKey {
     type Value = i64;
     const LOADER: &'static str = "commodity_child_count";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let parents: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();

@@ -8,6 +8,7 @@ use entity::ids::{InstallmentId, PaymentId};
 use entity::installment::Model;
 
 use super::{Key, Source, by_shape, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::installments::InstallmentFilter;
@@ -20,6 +21,10 @@ pub struct InstallmentKey(pub InstallmentId);
 impl Key for InstallmentKey {
     type Value = Option<Arc<Model>>;
     const LOADER: &'static str = "installment";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_answer(|_, account, row| match row {
+        Some(row) => Tag::Payment(row.payment_id),
+        None => Tag::Payments(account),
+    }));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -42,6 +47,9 @@ pub struct PaymentInstallmentsKey {
 impl Key for PaymentInstallmentsKey {
     type Value = Arc<Page<Arc<Model>>>;
     const LOADER: &'static str = "payment_installments";
+    const CACHE: Option<Policy<Self>> = Some(
+        Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)).only(|key| key.request.is_first_page()).shared(),
+    );
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -70,6 +78,7 @@ pub struct PaymentInstallmentCountKey {
 impl Key for PaymentInstallmentCountKey {
     type Value = i64;
     const LOADER: &'static str = "payment_installment_count";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers: HashMap<Self, i64> = keys.iter().map(|key| (key.clone(), 0)).collect();
@@ -94,6 +103,7 @@ pub struct PaymentOverdueKey {
 impl Key for PaymentOverdueKey {
     type Value = i64;
     const LOADER: &'static str = "payment_overdue";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers: HashMap<Self, i64> = keys.iter().map(|key| (*key, 0)).collect();

@@ -17,8 +17,9 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::oneshot;
 
 use super::{Key, Source};
+use crate::cache;
 use crate::error::{Error, Result};
-use crate::store::{Batch, Meter};
+use crate::store::{Batch, Meter, Served};
 
 /// All loads of one operation. Each key is loaded at most once.
 pub struct Loads {
@@ -155,7 +156,7 @@ impl<K: Key> AnyQueue for Queue<K> {
     }
 }
 
-/// Calls the batch function of a key type.
+/// Answers batches of a key type: from the cache, and for the rest by its batch function.
 struct Batches {
     source: Source,
 }
@@ -163,8 +164,12 @@ struct Batches {
 impl<K: Key> BatchFn<K, Result<K::Value>> for Batches {
     async fn load(&mut self, keys: &[K]) -> HashMap<K, Result<K::Value>> {
         let start = Instant::now();
-        let answers = K::load(&self.source, keys).await;
-        let batch = Batch { loader: K::LOADER, keys: keys.len(), took: start.elapsed() };
+        let answered = cache::answer(&self.source, keys).await;
+        let (answers, served) = match answered {
+            Ok((answers, served)) => (Ok(answers), served),
+            Err(error) => (Err(error), Served::default()),
+        };
+        let batch = Batch { loader: K::LOADER, keys: keys.len(), took: start.elapsed(), served };
         self.source.reader.meter().record_batch(batch);
         match answers {
             Ok(answers) => answers.into_iter().map(|(key, value)| (key, Ok(value))).collect(),

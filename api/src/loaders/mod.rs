@@ -25,6 +25,7 @@ use entity::ids::AccountId;
 
 pub use loads::Loads;
 
+use crate::cache::{Cache, Policy};
 use crate::error::Result;
 use crate::store::Reader;
 
@@ -35,6 +36,8 @@ pub struct Source {
     pub reader: Reader,
     /// The account whose rows may be seen.
     pub account: AccountId,
+    /// What is asked before the database.
+    pub cache: Cache,
 }
 
 /// A key of one access path, with the function that answers many of them at once.
@@ -45,7 +48,10 @@ pub trait Key: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// The name in profiles and metrics.
     const LOADER: &'static str;
 
-    /// Answers every key, each once.
+    /// How answers are kept between operations; `None` when they are not.
+    const CACHE: Option<Policy<Self>> = None;
+
+    /// Answers every key, each once, out of the database.
     fn load(source: &Source, keys: &[Self]) -> impl Future<Output = Result<HashMap<Self, Self::Value>>>;
 }
 

@@ -7,6 +7,7 @@ use entity::ids::PaymentId;
 use entity::payment_event;
 
 use super::{Key, Source, by_shape, list_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::page::{Page, PageRequest};
@@ -23,6 +24,8 @@ pub struct PaymentEventsKey {
 impl Key for PaymentEventsKey {
     type Value = Arc<Page<Arc<payment_event::Model>>>;
     const LOADER: &'static str = "payment_events";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();

@@ -8,6 +8,7 @@ use entity::ids::PaymentId;
 use entity::{installment_plan, payment, payment_line};
 
 use super::{Key, Source, list_each, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::aging::Aging;
@@ -22,6 +23,7 @@ pub struct PaymentKey(pub PaymentId);
 impl Key for PaymentKey {
     type Value = Option<Arc<payment::Model>>;
     const LOADER: &'static str = "payment";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.0)).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -37,6 +39,10 @@ pub struct PaymentReferenceKey(pub String);
 impl Key for PaymentReferenceKey {
     type Value = Option<Arc<payment::Model>>;
     const LOADER: &'static str = "payment_by_reference";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_answer(|_, account, row| match row {
+        Some(row) => Tag::Payment(row.id),
+        None => Tag::Payments(account),
+    }));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let references: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
@@ -59,6 +65,9 @@ pub struct PaymentPageKey {
 impl Key for PaymentPageKey {
     type Value = Arc<Page<Arc<payment::Model>>>;
     const LOADER: &'static str = "payment_page";
+    const CACHE: Option<Policy<Self>> = Some(
+        Policy::<Self>::by_key(|_, account| Tag::Payments(account)).only(|key| key.request.is_first_page()).shared(),
+    );
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -78,6 +87,7 @@ pub struct PaymentCountKey(pub Arc<PaymentFilter>);
 impl Key for PaymentCountKey {
     type Value = i64;
     const LOADER: &'static str = "payment_count";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -95,6 +105,7 @@ pub struct PaymentTotalsKey(pub Arc<PaymentFilter>);
 impl Key for PaymentTotalsKey {
     type Value = Arc<Vec<Totals>>;
     const LOADER: &'static str = "payment_totals";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -118,6 +129,7 @@ pub struct PaymentOverdueTotalsKey {
 impl Key for PaymentOverdueTotalsKey {
     type Value = Arc<Vec<OverdueTotals>>;
     const LOADER: &'static str = "payment_overdue_totals";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -142,6 +154,7 @@ pub struct PaymentAgingKey {
 impl Key for PaymentAgingKey {
     type Value = Arc<Vec<Aging>>;
     const LOADER: &'static str = "payment_aging";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -160,6 +173,7 @@ pub struct PaymentPlansKey(pub PaymentId);
 impl Key for PaymentPlansKey {
     type Value = Arc<Vec<Arc<installment_plan::Model>>>;
     const LOADER: &'static str = "payment_plans";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.0)).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -175,6 +189,7 @@ pub struct PaymentLinesKey(pub PaymentId);
 impl Key for PaymentLinesKey {
     type Value = Arc<Vec<Arc<payment_line::Model>>>;
     const LOADER: &'static str = "payment_lines";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.0)).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();

@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::currency_rate::Purpose;
 
 use super::{Key, Source};
+use crate::cache::{Policy, Tag, Weight};
 use crate::domain::currency::Currency;
 use crate::domain::decimal::Decimal;
 use crate::domain::quotation::{self, Leg, Outcome, Quotation, Route};
@@ -114,6 +115,7 @@ fn pivot(purpose: Purpose) -> Currency {
 impl Key for RateKey {
     type Value = RateAnswer;
     const LOADER: &'static str = "currency_rate";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Rates));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let db = &source.reader;
@@ -294,6 +296,7 @@ pub struct CurrencySpanKey(pub Currency);
 impl Key for CurrencySpanKey {
     type Value = Option<(NaiveDate, NaiveDate)>;
     const LOADER: &'static str = "currency_span";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Rates));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let pivot = pivot(Purpose::Reference);
@@ -312,6 +315,7 @@ pub struct RateSourceKey(pub String);
 impl Key for RateSourceKey {
     type Value = Option<Arc<RateSource>>;
     const LOADER: &'static str = "rate_source";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Rates));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let codes: Vec<_> = keys.iter().map(|key| key.0.as_str()).collect();
@@ -328,5 +332,19 @@ impl Key for RateSourceKey {
             answers.insert(Self(row.code), Some(Arc::new(found)));
         }
         Ok(answers)
+    }
+}
+
+impl Weight for RateAnswer {
+    fn weight(&self) -> usize {
+        // Two fractions of some dozens of digits, two legs, the words of the source.
+        size_of::<Self>() + 1_024
+    }
+}
+
+impl Weight for RateSource {
+    fn weight(&self) -> usize {
+        let texts = [&self.code, &self.name, &self.attribution].map(String::len);
+        size_of::<Self>() + texts.iter().sum::<usize>() + self.url.as_ref().map_or(0, String::len)
     }
 }

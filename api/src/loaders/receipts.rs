@@ -7,6 +7,7 @@ use entity::ids::{InstallmentId, PaymentId, ReceiptId};
 use entity::{allocation, receipt};
 
 use super::{Key, Source, by_shape, list_each, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::page::{Page, PageRequest};
@@ -18,6 +19,10 @@ pub struct ReceiptKey(pub ReceiptId);
 impl Key for ReceiptKey {
     type Value = Option<Arc<receipt::Model>>;
     const LOADER: &'static str = "receipt";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_answer(|_, account, row| match row {
+        Some(row) => Tag::Payment(row.payment_id),
+        None => Tag::Payments(account),
+    }));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -38,6 +43,9 @@ pub struct PaymentReceiptsKey {
 impl Key for PaymentReceiptsKey {
     type Value = Arc<Page<Arc<receipt::Model>>>;
     const LOADER: &'static str = "payment_receipts";
+    const CACHE: Option<Policy<Self>> = Some(
+        Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)).only(|key| key.request.is_first_page()).shared(),
+    );
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -59,6 +67,7 @@ pub struct PaymentReversibleKey(pub PaymentId);
 impl Key for PaymentReversibleKey {
     type Value = bool;
     const LOADER: &'static str = "payment_reversible";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.0)));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -74,6 +83,7 @@ pub struct ReceiptAllocationsKey(pub ReceiptId);
 impl Key for ReceiptAllocationsKey {
     type Value = Arc<Vec<Arc<allocation::Model>>>;
     const LOADER: &'static str = "receipt_allocations";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -94,6 +104,8 @@ pub struct InstallmentAllocationsKey {
 impl Key for InstallmentAllocationsKey {
     type Value = Arc<Page<Arc<allocation::Model>>>;
     const LOADER: &'static str = "installment_allocations";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();

@@ -7,6 +7,7 @@ use entity::ids::{PaymentId, RefundId};
 use entity::refund;
 
 use super::{Key, Source, by_shape, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 use crate::store::page::{Page, PageRequest};
@@ -18,6 +19,10 @@ pub struct RefundKey(pub RefundId);
 impl Key for RefundKey {
     type Value = Option<Arc<refund::Model>>;
     const LOADER: &'static str = "refund";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_answer(|_, account, row| match row {
+        Some(row) => Tag::Payment(row.payment_id),
+        None => Tag::Payments(account),
+    }));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
@@ -38,6 +43,8 @@ pub struct PaymentRefundsKey {
 impl Key for PaymentRefundsKey {
     type Value = Arc<Page<Arc<refund::Model>>>;
     const LOADER: &'static str = "payment_refunds";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();

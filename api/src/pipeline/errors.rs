@@ -11,6 +11,9 @@ const MAX_ERRORS: usize = 5;
 /// Longest error message, in characters.
 const MAX_MESSAGE: usize = 300;
 
+/// In how many seconds it may be worth asking again when the database did not answer.
+pub const RETRY_AFTER: u64 = 1;
+
 /// An error as a client sees it.
 #[derive(Clone, Debug)]
 pub struct ShownError {
@@ -79,6 +82,9 @@ fn shown_error(error: &ServerError, request_id: &str) -> ShownError {
     let mut extensions = Map::from_iter([("code".to_owned(), code.into())]);
     if matches!(code, code::INTERNAL | code::UNAVAILABLE) {
         extensions.insert("requestId".to_owned(), request_id.into());
+    }
+    if code == code::UNAVAILABLE {
+        extensions.insert("retryAfterSeconds".to_owned(), RETRY_AFTER.into());
     }
     let mut shown = Map::from_iter([("message".to_owned(), cut(&message).into())]);
     if !error.locations.is_empty() {

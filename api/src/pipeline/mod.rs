@@ -123,7 +123,11 @@ async fn admit(
     let cost = Cost { requested: admitted.cost, budget };
     envelope.profile &= caller.role == Role::Admin;
     let meter = Arc::new(Meter::default());
-    let source = Source { reader: state.database.reader(Arc::clone(&meter)), account: caller.account };
+    let source = Source {
+        reader: state.database.reader(Arc::clone(&meter)),
+        account: caller.account,
+        cache: state.cache.clone(),
+    };
     let loads = Arc::new(Loads::new(source));
     let stages = Stages::default();
     let mut prepared = Request::new(resolved.text.as_ref()).variables(request.variables);

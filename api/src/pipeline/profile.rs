@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::graphql::timing::Taken;
-use crate::store::Meter;
+use crate::store::{Meter, Served};
 
 /// The profile of an operation. Times are in microseconds; `execute` includes the waiting for the database, and
 /// `database` adds up statements that may have run side by side.
@@ -13,7 +13,15 @@ pub(super) fn profile(meter: &Meter, cost: u64, parse: Duration, stages: Taken, 
     let batches: Vec<_> = meter
         .batches()
         .iter()
-        .map(|batch| json!({"loader": batch.loader, "keys": batch.keys, "microseconds": microseconds(batch.took)}))
+        .map(|batch| {
+            let Served { memory, shared, joined, database } = batch.served;
+            json!({
+                "loader": batch.loader,
+                "keys": batch.keys,
+                "from": {"memory": memory, "shared": shared, "joined": joined, "database": database},
+                "microseconds": microseconds(batch.took),
+            })
+        })
         .collect();
     json!({
         "cost": cost,

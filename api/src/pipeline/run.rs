@@ -44,6 +44,11 @@ impl Executed {
         Self { errors: vec![error], data, extensions: None, request_error, public: false }
     }
 
+    /// In how many seconds it may be worth asking again, when some of it failed for want of the database.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.errors.iter().any(|error| error.code == code::UNAVAILABLE).then_some(errors::RETRY_AFTER)
+    }
+
     /// The answer as JSON: errors first, as people read them, then data, then extensions.
     pub fn body(&self) -> String {
         let mut parts = Vec::new();

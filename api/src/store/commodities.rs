@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use entity::commodity::{Column, Entity, Level, Model};
 use sea_orm::sea_query::{Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
+use serde::{Deserialize, Serialize};
 
 use super::children::{self, ParentColumn};
 use super::keys::{self, KeyType};
@@ -55,7 +56,7 @@ pub const RANK_WORD: Rank = 1;
 pub const RANK_PART: Rank = 2;
 
 /// A commodity with how well it fits.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Match {
     /// The commodity.
     pub commodity: Model,

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use migration::Migrator;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
 use sea_orm_migration::MigratorTrait;
 
+use super::gate::Gate;
 use super::reader::{Meter, Reader};
 use super::transaction::{Transactions, Transient};
 use crate::error::{Error, Result};
-use crate::payment_feed::PaymentFeed;
-use crate::shutdown::Stopping;
 
 /// How long a write to SQLite waits for its turn.
 const SQLITE_PATIENCE: Duration = Duration::from_secs(10);
@@ -26,6 +26,12 @@ pub struct DatabaseSettings {
     pub url: String,
     /// Connections at the most.
     pub max_connections: u32,
+    /// Connections that are kept open though idle.
+    pub min_connections: u32,
+    /// After what time an idle connection is closed.
+    pub idle_timeout: Duration,
+    /// After what time a connection is closed, however busy.
+    pub max_lifetime: Duration,
     /// How long a request waits for a free connection.
     pub acquire_timeout: Duration,
     /// How long PostgreSQL lets one statement run; `None` for as long as it takes. A statement whose operation
@@ -36,7 +42,15 @@ pub struct DatabaseSettings {
 impl DatabaseSettings {
     /// The defaults for `url`.
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), max_connections: 10, acquire_timeout: Duration::from_secs(5), statement_timeout: None }
+        Self {
+            url: url.into(),
+            max_connections: 10,
+            min_connections: 0,
+            idle_timeout: Duration::from_secs(600),
+            max_lifetime: Duration::from_secs(1800),
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: None,
+        }
     }
 }
 
@@ -44,6 +58,7 @@ impl DatabaseSettings {
 #[derive(Clone, Debug)]
 pub struct Database {
     connection: DatabaseConnection,
+    gate: Gate,
     transactions: Transactions,
 }
 
@@ -94,6 +109,9 @@ impl Database {
         let mut options = ConnectOptions::new(settings.url.clone());
         options
             .max_connections(settings.max_connections)
+            .min_connections(settings.min_connections)
+            .idle_timeout(settings.idle_timeout)
+            .max_lifetime(settings.max_lifetime)
             .acquire_timeout(settings.acquire_timeout)
             .sqlx_logging(false)
             // A ping before each use would double the round trips; a dead connection shows at its first statement.
@@ -115,9 +133,21 @@ impl Database {
             let milliseconds = time.as_millis().to_string();
             options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", &milliseconds)]));
         }
+        // SQLite has one writer at a time, so one connection writes. It lives as long as the pool: what it says of
+        // writes of other processes can only be compared with what it said before.
+        let writing = match what_for {
+            Use::Everything if sqlite => {
+                let mut options = options.clone();
+                options.max_connections(1).min_connections(0).idle_timeout(None).max_lifetime(None);
+                Some(sea_orm::Database::connect(options).await?)
+            }
+            _ => None,
+        };
         let connection = sea_orm::Database::connect(options).await?;
-        let transactions = Transactions::new(connection.clone(), settings.acquire_timeout.max(SQLITE_PATIENCE))?;
-        Ok(Self { connection, transactions })
+        let patience = settings.acquire_timeout.max(SQLITE_PATIENCE);
+        let gate = Gate::new(settings.max_connections, settings.acquire_timeout)?;
+        let transactions = Transactions::new(connection.clone(), writing, gate.clone(), patience)?;
+        Ok(Self { connection, gate, transactions })
     }
 
     /// Brings the tables up to date. Returns how many migrations ran.
@@ -148,7 +178,7 @@ impl Database {
 
     /// A way to read that counts on `meter`.
     pub fn reader(&self, meter: Arc<Meter>) -> Reader {
-        Reader::new(self.connection.clone(), meter)
+        Reader::new(self.connection.clone(), self.gate.clone(), meter)
     }
 
     /// Runs `work` in a transaction, and commits when it succeeds. When it fails nothing is left of it.
@@ -189,12 +219,22 @@ impl Database {
         self.transactions.snapshot(meter, work).await
     }
 
-    /// News of payments: on PostgreSQL shared with other replicas, on SQLite for this process.
-    pub fn payment_feed(&self, stopping: &Stopping) -> PaymentFeed {
-        match self.backend() {
-            DbBackend::Postgres => PaymentFeed::shared(self.connection.get_postgres_connection_pool(), stopping),
-            _ => PaymentFeed::local(),
-        }
+    /// A number that changes when another process writes to a SQLite file.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(super) async fn writes_of_others(&self) -> Result<i64> {
+        Ok(self.transactions.writes_of_others().await?)
+    }
+
+    /// How connections to PostgreSQL are made.
+    pub(super) fn postgres_options(&self) -> Arc<PgConnectOptions> {
+        self.connection.get_postgres_connection_pool().connect_options()
+    }
+
+    /// How long was waited for connections.
+    pub fn waits(&self) -> &prometheus::Histogram {
+        self.gate.waits()
     }
 
     /// How write transactions ended.
@@ -227,6 +267,7 @@ impl Database {
 
     /// Closes every connection, after what runs has ended.
     pub async fn close(&self) {
+        self.transactions.close().await;
         if let Err(error) = self.connection.clone().close().await {
             tracing::warn!(error = %crate::error::chain(&error), "closing the database failed");
         }

@@ -6,6 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::sea_query::{Alias, Condition, Expr, ExprTrait, Order, Value};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// A position in a list: the values of its sort keys, in order.
@@ -61,7 +62,7 @@ pub struct PageRequest {
 }
 
 /// A part of a list, in the list's order.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Page<T> {
     /// The rows.
     pub rows: Vec<T>,
@@ -96,6 +97,11 @@ impl PageRequest {
         } else {
             Page { rows, has_previous: self.after.is_some(), has_next: more }
         }
+    }
+
+    /// Whether it starts at the beginning of the list or ends at its end.
+    pub fn is_first_page(&self) -> bool {
+        self.after.is_none() && self.before.is_none()
     }
 
     /// How many rows to fetch: one more than wanted tells whether there are more.

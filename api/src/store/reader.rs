@@ -9,6 +9,8 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 
+use super::gate::Gate;
+
 /// What one operation cost the database.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -28,6 +30,21 @@ pub struct Batch {
     pub keys: usize,
     /// From the call to its answer.
     pub took: Duration,
+    /// Where the answers came from; nowhere when it failed.
+    pub served: Served,
+}
+
+/// Where the answers of a batch came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// From the memory of this process.
+    pub memory: usize,
+    /// From Redis.
+    pub shared: usize,
+    /// From a request that was reading the same at the same time.
+    pub joined: usize,
+    /// From the database.
+    pub database: usize,
 }
 
 impl Meter {
@@ -89,13 +106,13 @@ pub struct Reader {
 
 #[derive(Clone, Debug)]
 enum Connection {
-    Pool(DatabaseConnection),
+    Pool(DatabaseConnection, Gate),
     Transaction(Arc<DatabaseTransaction>),
 }
 
 impl Reader {
-    pub(super) fn new(connection: DatabaseConnection, meter: Arc<Meter>) -> Self {
-        Self { connection: Connection::Pool(connection), meter }
+    pub(super) fn new(connection: DatabaseConnection, gate: Gate, meter: Arc<Meter>) -> Self {
+        Self { connection: Connection::Pool(connection, gate), meter }
     }
 
     /// Runs everything in a transaction.
@@ -109,11 +126,14 @@ impl Reader {
     }
 }
 
-/// Calls the method of whichever connection it is.
+/// Calls the method of whichever connection it is. A transaction has its connection; the pool's has to become free.
 macro_rules! on {
     ($reader:expr, $connection:ident => $call:expr) => {
         match &$reader.connection {
-            Connection::Pool($connection) => $call,
+            Connection::Pool($connection, gate) => match gate.enter().await {
+                Ok(_permit) => $call,
+                Err(error) => Err(error),
+            },
             Connection::Transaction($connection) => $call,
         }
     };
@@ -122,7 +142,10 @@ macro_rules! on {
 #[async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        on!(self, connection => connection.get_database_backend())
+        match &self.connection {
+            Connection::Pool(connection, _) => connection.get_database_backend(),
+            Connection::Transaction(connection) => connection.get_database_backend(),
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {

@@ -10,11 +10,12 @@ use prometheus::{IntCounterVec, Opts};
 use sea_orm::sqlx;
 use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::gate::Gate;
 use super::reader::{Meter, Reader};
 use crate::error::{Error, Result};
 
@@ -84,24 +85,56 @@ impl Transient for Error {
     }
 }
 
+/// The one connection that writes to a SQLite file, and the turns on it. Waiting for a turn is fair and costs nothing;
+/// SQLite's own way is to try again and again, and to fail whoever has no luck.
+#[derive(Clone, Debug)]
+struct Writer {
+    connection: DatabaseConnection,
+    turns: Arc<Semaphore>,
+}
+
 /// Opens transactions.
 #[derive(Clone, Debug)]
 pub(super) struct Transactions {
+    /// Where others read.
     connection: DatabaseConnection,
-    /// SQLite has one writer at a time. Waiting here is fair and costs nothing; its own way is to try again and
-    /// again, and to fail whoever has no luck.
-    writer: Option<Arc<Semaphore>>,
+    gate: Gate,
+    writer: Option<Writer>,
     patience: Duration,
     counter: IntCounterVec,
 }
 
 impl Transactions {
-    pub(super) fn new(connection: DatabaseConnection, patience: Duration) -> Result<Self> {
-        let sqlite = connection.get_database_backend() == DbBackend::Sqlite;
+    /// Reads on `connection`, and writes on `writing` when that is given.
+    pub(super) fn new(
+        connection: DatabaseConnection,
+        writing: Option<DatabaseConnection>,
+        gate: Gate,
+        patience: Duration,
+    ) -> Result<Self> {
         let options =
             Opts::new("dermaga_transactions_total", "Write transactions by outcome (committed, rolled_back, retried).");
         let counter = IntCounterVec::new(options, &["outcome"]).map_err(Error::internal)?;
-        Ok(Self { connection, writer: sqlite.then(|| Arc::new(Semaphore::new(1))), patience, counter })
+        let writer = writing.map(|connection| Writer { connection, turns: Arc::new(Semaphore::new(1)) });
+        Ok(Self { connection, gate, writer, patience, counter })
+    }
+
+    /// A number that changes when another process, or another pool, writes to a SQLite file. 0 on PostgreSQL.
+    pub(super) async fn writes_of_others(&self) -> Result<i64, DbErr> {
+        let Some(writer) = &self.writer else { return Ok(0) };
+        // While this process writes, nobody else does.
+        let _turn = self.turn(writer).await?;
+        let ask = Statement::from_string(DbBackend::Sqlite, "PRAGMA data_version");
+        let row = writer.connection.query_one_raw(ask).await?;
+        row.ok_or_else(|| DbErr::Custom("no data_version".to_owned()))?.try_get_by_index(0)
+    }
+
+    /// Closes the connection that writes.
+    pub(super) async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            // It ends with the process at the latest.
+            let _ = writer.connection.clone().close().await;
+        }
     }
 
     /// How transactions ended.
@@ -189,6 +222,7 @@ impl Transactions {
             access_mode: self.writer.is_none().then_some(AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
+        let _permit = self.gate.enter().await?;
         let transaction = Arc::new(self.connection.begin_with_options(options).await?);
         let result = work(&Reader::within(Arc::clone(&transaction), Arc::clone(meter))).await;
         if let Some(transaction) = Arc::into_inner(transaction) {
@@ -206,19 +240,23 @@ impl Transactions {
         }
     }
 
-    async fn begin(
-        &self,
-        options: TransactionOptions,
-    ) -> Result<(DatabaseTransaction, Option<OwnedSemaphorePermit>), DbErr> {
-        let turn = match &self.writer {
-            None => None,
-            Some(writer) => {
-                let turn = tokio::time::timeout(self.patience, Arc::clone(writer).acquire_owned()).await;
-                let failed = || DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
-                Some(turn.map_err(|_| failed())?.map_err(|_| failed())?)
+    async fn begin(&self, options: TransactionOptions) -> Result<(DatabaseTransaction, OwnedSemaphorePermit), DbErr> {
+        match &self.writer {
+            None => {
+                let permit = self.gate.enter().await?;
+                Ok((self.connection.begin_with_options(options).await?, permit))
             }
-        };
-        Ok((self.connection.begin_with_options(options).await?, turn))
+            Some(writer) => {
+                let turn = self.turn(writer).await?;
+                Ok((writer.connection.begin_with_options(options).await?, turn))
+            }
+        }
+    }
+
+    async fn turn(&self, writer: &Writer) -> Result<OwnedSemaphorePermit, DbErr> {
+        let failed = || DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
+        let turn = tokio::time::timeout(self.patience, Arc::clone(&writer.turns).acquire_owned()).await;
+        turn.map_err(|_| failed())?.map_err(|_| failed())
     }
 
     async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {

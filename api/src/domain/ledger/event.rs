@@ -74,16 +74,19 @@ pub fn hash_of(event: &payment_event::Model) -> String {
     })
 }
 
-/// Whether these are all events of a payment, in order, each sealed with the one before, up to the payment as it is.
+/// Whether these are all events of a payment, in order, each sealed with the one before, and the payment is as one of
+/// them left it: as the last one, unless it was changed again between the reading of the one and of the others.
 pub fn is_chain<'a>(payment: &payment::Model, events: impl IntoIterator<Item = &'a payment_event::Model>) -> bool {
-    let mut head = (0, GENESIS);
+    let (mut head, payment) = ((0, GENESIS), (payment.version, payment.head_hash.as_str()));
+    let mut met = false;
     for event in events {
         if event.sequence != head.0 + 1 || event.prev_hash != head.1 || hash_of(event) != event.hash {
             return false;
         }
         head = (event.sequence, &event.hash);
+        met |= head == payment;
     }
-    head == (payment.version, payment.head_hash.as_str())
+    met
 }
 
 /// What changed, as it was and as it is.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::super::{Key, Loads, Source};
 use super::run;
+use crate::cache::Cache;
 use crate::error::Result;
 use crate::store::{Database, DatabaseSettings, Meter};
 
@@ -76,7 +77,7 @@ impl Key for Plain {
 async fn loads() -> Loads {
     let database = Database::open(&DatabaseSettings::new("sqlite::memory:")).await.unwrap();
     let reader = database.reader(Arc::new(Meter::default()));
-    Loads::new(Source { reader, account: AccountId(Uuid::nil()) })
+    Loads::new(Source { reader, account: AccountId(Uuid::nil()), cache: Cache::off() })
 }
 
 /// A sibling's failure drops a resolver while its batch is under way. With `dataloader` alone the resolver that

@@ -1,0 +1,200 @@
+//! Hears of what others change in the database: other replicas, other programs, people with a prompt.
+//!
+//! On PostgreSQL triggers tell of changed rows with `NOTIFY` (see the migration that makes them). A connection of its
+//! own listens; since a broken connection may look like silence, this server sends itself a pulse through the database
+//! and takes the connection for lost when it does not hear it. On SQLite a counter of the file shows that another
+//! process has written, and not what.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use entity::ids::{AccountId, PaymentId};
+use sea_orm::DbBackend;
+use sea_orm::sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use uuid::Uuid;
+
+use super::database::Database;
+use crate::error::{Error, Result};
+use crate::shutdown::Stopping;
+
+/// The channel of the triggers.
+const CHANNEL: &str = "dermaga_changed";
+
+/// How often a pulse is sent.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// How long a pulse may take before the connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long is waited before it is listened again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often a SQLite file is looked at: for so long another process's write may not be seen.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What was heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Payments of one account changed, or what belongs to them. Lists of the account changed in any case.
+    Payments(AccountId, Vec<PaymentId>),
+    /// Commodities changed.
+    Commodities,
+    /// Currency rates or their sources changed.
+    Rates,
+    /// Anything may have changed.
+    Everything,
+    /// The database cannot be heard any more.
+    Lost,
+    /// The database can be heard from now on. What happened before was not heard.
+    Regained,
+    /// A pulse was heard, so long after it was sent.
+    Pulse(Duration),
+}
+
+/// Tells `hear` of changes until the server stops.
+pub async fn watch<F: Future<Output = ()>>(database: Database, stopping: Stopping, hear: impl Fn(News) -> F) {
+    let watching = async {
+        match database.backend() {
+            DbBackend::Postgres => watch_postgres(&database, &hear).await,
+            _ => watch_sqlite(&database, &hear).await,
+        }
+    };
+    tokio::select! {
+        () = watching => {}
+        () = stopping.begun() => {}
+    }
+}
+
+async fn watch_postgres<F: Future<Output = ()>>(database: &Database, hear: &impl Fn(News) -> F) {
+    // One connection listens, the other sends the pulse: neither waits for requests, nor do requests for them.
+    let options = PgPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE);
+    let pool = options.connect_lazy_with((*database.postgres_options()).clone());
+    loop {
+        if let Err(error) = listen(&pool, hear).await {
+            tracing::warn!(cause = %error.chain(), "the database cannot be heard; trying again");
+        }
+        hear(News::Lost).await;
+        sleep(PAUSE).await;
+    }
+}
+
+async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F) -> Result<()> {
+    let mut listener = PgListener::connect_with(pool).await.map_err(Error::internal)?;
+    listener.listen(CHANNEL).await.map_err(Error::internal)?;
+    hear(News::Regained).await;
+    let name = Uuid::now_v7().simple().to_string();
+    let own_pulse = format!("pulse {name}");
+    let mut sent: Option<Instant> = None;
+    let mut pulse = interval(PULSE);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let mut next = pin!(listener.try_recv());
+        let heard = loop {
+            tokio::select! {
+                heard = &mut next => break heard.map_err(Error::internal)?,
+                _ = pulse.tick() => match sent {
+                    Some(at) if at.elapsed() > PATIENCE => return Err(Error::internal("no pulse was heard")),
+                    Some(_) => {}
+                    None => {
+                        sent = Some(Instant::now());
+                        send_pulse(pool, &own_pulse).await?;
+                    }
+                },
+            }
+        };
+        // The driver says so when it has lost the connection.
+        let Some(heard) = heard else { return Err(Error::internal("the connection was lost")) };
+        if heard.payload() == own_pulse {
+            if let Some(at) = sent.take() {
+                hear(News::Pulse(at.elapsed())).await;
+            }
+        } else if let Some(news) = read(heard.payload()) {
+            hear(news).await;
+        }
+    }
+}
+
+async fn send_pulse(pool: &PgPool, text: &str) -> Result<()> {
+    let notify = sea_orm::sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(pool);
+    match tokio::time::timeout(PATIENCE, notify).await {
+        Ok(sent) => sent.map(drop).map_err(Error::internal),
+        Err(_) => Err(Error::internal("no pulse could be sent")),
+    }
+}
+
+/// What a notification tells. `None` for another server's pulse.
+fn read(payload: &str) -> Option<News> {
+    let mut words = payload.split(' ');
+    let news = match words.next()? {
+        "pulse" => return None,
+        "commodities" => News::Commodities,
+        "rates" => News::Rates,
+        "payments" => {
+            let account = words.next().and_then(|id| Uuid::try_parse(id).ok());
+            let payments = words.next().map(|ids| ids.split(',').filter_map(|id| Uuid::try_parse(id).ok()));
+            match account {
+                Some(account) => {
+                    News::Payments(AccountId(account), payments.into_iter().flatten().map(PaymentId).collect())
+                }
+                None => News::Everything,
+            }
+        }
+        // Of a newer release, perhaps: better too much than too little.
+        _ => News::Everything,
+    };
+    Some(news)
+}
+
+async fn watch_sqlite<F: Future<Output = ()>>(database: &Database, hear: &impl Fn(News) -> F) {
+    let mut seen = None;
+    hear(News::Regained).await;
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        match database.writes_of_others().await {
+            Ok(now) if seen == Some(now) => {}
+            Ok(now) => {
+                let first = seen.replace(now).is_none();
+                // What was written before the first look was perhaps not seen.
+                hear(News::Everything).await;
+                if !first {
+                    tracing::debug!("another process has written to the database");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(cause = %error.chain(), "the database cannot be looked at; trying again");
+                hear(News::Lost).await;
+                sleep(PAUSE).await;
+                hear(News::Regained).await;
+                seen = None;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the triggers write is understood; what nobody understands drops everything.
+    #[test]
+    fn notifications_are_read() {
+        let account = "0192dafba80070008000646564000001";
+        let one = "0192dafba80070008000000000000001";
+        let id = |text: &str| Uuid::try_parse(text).unwrap();
+        assert_eq!(
+            read(&format!("payments {account} {one},{one}")),
+            Some(News::Payments(AccountId(id(account)), vec![PaymentId(id(one)); 2]))
+        );
+        assert_eq!(read(&format!("payments {account}")), Some(News::Payments(AccountId(id(account)), Vec::new())));
+        assert_eq!(read("rates"), Some(News::Rates));
+        assert_eq!(read("commodities"), Some(News::Commodities));
+        assert_eq!(read("pulse 1"), None);
+        for strange in ["payments", "payments x", "everything", "", "tariffs 5"] {
+            assert_eq!(read(strange), Some(News::Everything), "{strange:?}");
+        }
+    }
+}
