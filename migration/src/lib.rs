@@ -9,6 +9,8 @@ mod m20261122_000002_create_rates;
 mod m20261122_000003_create_commodities;
 mod m20261122_000004_create_payments;
 mod m20261122_000005_create_payment_events;
+mod m20261122_000007_create_duty_measures;
+mod m20261122_000008_create_commodity_prices;
 
 use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::MigrationTrait;
@@ -26,6 +28,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000003_create_commodities::Migration),
             Box::new(m20261122_000004_create_payments::Migration),
             Box::new(m20261122_000005_create_payment_events::Migration),
+            Box::new(m20261122_000007_create_duty_measures::Migration),
+            Box::new(m20261122_000008_create_commodity_prices::Migration),
         ]
     }
 }
