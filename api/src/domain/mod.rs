@@ -6,6 +6,7 @@
 
 pub mod currency;
 pub mod decimal;
+pub mod duty;
 pub mod hs_code;
 pub mod ledger;
 pub mod money;
