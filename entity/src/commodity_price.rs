@@ -13,9 +13,7 @@ pub struct Model {
     /// The first day of the month.
     #[sea_orm(primary_key, auto_increment = false)]
     pub month: Date,
-    /// ISO 4217 code of the price.
-    pub currency: String,
-    /// For how much the price is, as its source writes it.
+    /// What the price is in, as its source writes it, such as `$/mt`.
     pub unit: String,
     /// The price, an exact decimal in text.
     pub price: String,

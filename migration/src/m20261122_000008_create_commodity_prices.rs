@@ -37,7 +37,6 @@ CREATE TABLE price_series_commodity (
 CREATE TABLE commodity_price (
     series {text} NOT NULL REFERENCES price_series (name),
     month {date} NOT NULL,
-    currency {text} NOT NULL,
     unit {text} NOT NULL,
     price {text} NOT NULL,
     PRIMARY KEY (series, month)

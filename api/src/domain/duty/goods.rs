@@ -80,18 +80,25 @@ impl Goods {
             products: products(choice.iter().copied()),
             ..Unavailable::new(Reason::AmbiguousCode, message)
         };
+        // A levy may name the same goods without their code.
+        let same = |product: &str| {
+            let key = product_key(product);
+            let of = |measure: &&Arc<Measure>| {
+                product_key(&measure.product) == key
+                    && matches!(stand(measure, code), Stand::Names { .. } | Stand::NoCodes)
+            };
+            measures.iter().filter(of).collect::<Vec<_>>()
+        };
         match (&key, different.len()) {
             (Some(_), 0) => {
                 Err(ambiguous(format!("under {code} no rule names {named:?}: name the goods as a rule does")))
             }
             (Some(_), _) => {
                 let taken = vec![format!("That the goods are {named:?} is taken from the request.")];
-                Self::of_product(named, here.into_iter().filter(|measure| fits(measure)), on, taken)
+                Self::of_product(named, same(named), on, taken)
             }
             (None, 1) if whole => {
-                let product = product_key(chosen.first().map_or("", |measure| &measure.product));
-                let same = here.into_iter().filter(|measure| product_key(&measure.product) == product);
-                Self::of_product(named, same, on, Vec::new())
+                Self::of_product(named, same(chosen.first().map_or("", |measure| &measure.product)), on, Vec::new())
             }
             (None, 1) => Err(ambiguous(format!("only some goods under {code} are meant by a rule: name the goods"))),
             (None, _) => Err(ambiguous(format!("goods under {code} have different rules: name the goods"))),

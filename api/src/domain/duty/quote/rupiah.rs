@@ -112,3 +112,17 @@ impl std::fmt::Display for RupiahRounding {
         })
     }
 }
+
+/// A text that is no way of rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("rounding is none, nearest, up or down")]
+pub struct UnknownRounding;
+
+impl std::str::FromStr for RupiahRounding {
+    type Err = UnknownRounding;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRounding> {
+        let all = [Self::None, Self::Nearest, Self::Up, Self::Down];
+        all.into_iter().find(|rounding| rounding.to_string() == text).ok_or(UnknownRounding)
+    }
+}
