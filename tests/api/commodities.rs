@@ -133,6 +133,22 @@ each_database! {
         assert_eq!(count("level: HEADING, search: \"kakao\"").await, 7);
     }
 
+    /// Only goods with a rule in force: the codes that it names and those below them.
+    async fn dutiable_commodities_are_those_with_a_rule(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let found = async |arguments: &str| {
+            let query = format!("{{ commodities(dutiableOnly: true, {arguments}) {{ totalCount nodes {{ code }} }} }}");
+            let answer = app.graphql(&query).await;
+            let nodes = answer.at("/commodities/nodes").as_array().unwrap();
+            nodes.iter().map(|node| node["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(found("asOf: \"2026-02-01\"").await, "13019090 15111000 18010010 18010090");
+        assert_eq!(found("asOf: \"2023-03-31\"").await, "15111000");
+        assert_eq!(found("asOf: \"2020-01-01\"").await, "");
+        assert_eq!(found("asOf: \"2026-02-01\", search: \"kakao\"").await, "18010010 18010090");
+        assert_eq!(found("first: 100").await, found("asOf: \"2026-10-30\"").await, "no day is today");
+    }
+
     /// Walking all pages meets every code once, in the order of the codes.
     async fn walking_all_pages_meets_every_code_once(backend: Backend) {
         let app = TestApp::spawn(backend).await;

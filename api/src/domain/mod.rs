@@ -13,6 +13,7 @@ pub mod money;
 pub mod plan;
 pub mod quotation;
 pub mod rate;
+pub mod rate_series;
 pub mod rejection;
 pub mod text;
 

@@ -1,7 +1,7 @@
 //! Files of rules, good and bad, over an empty database in memory.
 
 use proptest::prelude::*;
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait, TransactionTrait};
+use sea_orm::{DatabaseConnection, PaginatorTrait, TransactionTrait};
 
 use super::*;
 use crate::import::harmonized_system;

@@ -1,6 +1,6 @@
 //! Files of market prices, good and bad.
 
-use sea_orm::{DatabaseConnection, EntityTrait, PaginatorTrait, TransactionTrait};
+use sea_orm::{DatabaseConnection, PaginatorTrait, TransactionTrait};
 
 use super::*;
 use crate::import::harmonized_system;
