@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
 use crate::documents::Documents;
+use crate::domain::duty::RupiahRounding;
 use crate::error::{Error, Result};
 use crate::graphql::{Schema, schema, sdl, timed_schema};
 use crate::guard::Guard;
@@ -65,6 +66,8 @@ pub struct State {
     pub allowed_origins: Vec<String>,
     /// How many rows a page may have.
     pub max_page_size: u32,
+    /// How duty and levy are rounded to whole rupiah.
+    pub duty_rounding: RupiahRounding,
     /// When the server begins to stop.
     pub stopping: Stopping,
 }
@@ -160,6 +163,7 @@ impl Application {
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
+            duty_rounding: config.duty_rounding,
             stopping,
         });
         let operations = match config.operations_listen {

@@ -19,7 +19,10 @@ use crate::app::Application;
 use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
-use crate::import::{ImportError, Report, ecb, harmonized_system};
+use crate::import::{
+    ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, reference_prices, regulations,
+    tax_rates,
+};
 use crate::progress::Progress;
 use crate::store::Database;
 use crate::{auth, graphql, seed, telemetry};
@@ -95,6 +98,36 @@ enum Import {
         /// A CSV file with the sections' names: section, name and, if there is one, name_id
         #[arg(long, value_name = "FILE")]
         sections: Option<PathBuf>,
+    },
+    /// Rules of export duty and levy: bands, rates, dates and legal basis
+    DutyRules {
+        /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// Reference prices, export prices (HPE), and duties and levies as they are printed for a period
+    ReferencePrices {
+        /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// The weekly rates of the finance ministry, at which duty is paid
+    TaxRates {
+        /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// Market prices of commodities by month
+    Prices {
+        /// The file: CSV, or a ZIP archive with one CSV file in it; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// What banks pay and ask for currencies
+    BankRates {
+        /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// Titles and dates of regulations
+    Regulations {
+        /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
     },
 }
 
@@ -225,6 +258,34 @@ async fn run_import(database: &Database, import: Import, progress: &Progress) ->
             Ok(database
                 .write(async |transaction| harmonized_system::import(transaction, &nomenclature, progress).await)
                 .await?)
+        }
+        Import::DutyRules { file } => {
+            let rules = duty_rules::read(&file)?;
+            // The rules name codes; a database without any gets those that are compiled in.
+            seed::commodities(database, progress).await?;
+            Ok(database.write(async |transaction| duty_rules::import(transaction, &rules, progress).await).await?)
+        }
+        Import::ReferencePrices { file } => {
+            let published = reference_prices::read(&file)?;
+            let write = async |transaction: &_| reference_prices::import(transaction, &published, progress).await;
+            Ok(database.write(write).await?)
+        }
+        Import::TaxRates { file } => {
+            let (rates, now) = (tax_rates::read(&file)?, Clock::system().now());
+            Ok(database.write(async |transaction| tax_rates::import(transaction, &rates, now, progress).await).await?)
+        }
+        Import::Prices { file } => {
+            let (prices, now) = (prices::read(&file)?, Clock::system().now());
+            Ok(database.write(async |transaction| prices::import(transaction, &prices, now, progress).await).await?)
+        }
+        Import::BankRates { file } => {
+            let (rates, now) = (bank_rates::read(&file)?, Clock::system().now());
+            Ok(database.write(async |transaction| bank_rates::import(transaction, &rates, now, progress).await).await?)
+        }
+        Import::Regulations { file } => {
+            let regulations = regulations::read(&file)?;
+            let write = async |transaction: &_| regulations::import(transaction, &regulations, progress).await;
+            Ok(database.write(write).await?)
         }
     }
 }

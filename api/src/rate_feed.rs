@@ -35,7 +35,7 @@ impl Publication {
     pub fn rate(&self, base: Currency, quote: Currency) -> Option<FoundRate> {
         let published = |from: Currency, to: Currency| {
             let rate = self.rates.get(&to).filter(|_| from == self.pivot)?;
-            Some(Leg { base: from, quote: to, rate: rate.clone(), effective: self.effective })
+            Some(Leg { base: from, quote: to, rate: rate.clone(), effective: self.effective, valid_to: None })
         };
         let key = RateKey { purpose: self.purpose, base, quote, on: self.effective, missing: MissingPolicy::Previous };
         match (Route { base, quote, pivot: self.pivot }).quotation(published) {

@@ -1,17 +1,30 @@
-//! What a database holds after its first start: published rates, a list of commodities, and a demo account.
+//! What a database holds after its first start: published rates, a list of commodities with rules and prices of export
+//! duty, market prices, and a demo account.
 //!
 //! Each part is made only where there is none of it. An operator's own imports are never overwritten, and a
 //! database that holds another account is not given a demo one.
 
+use entity::currency_rate::Purpose;
+
 use crate::clock::Clock;
 use crate::demo::{self, Generator};
 use crate::error::{Error, Result};
-use crate::import::{ecb, harmonized_system};
+use crate::import::{duty_rules, ecb, harmonized_system, prices, reference_prices, regulations, tax_rates};
 use crate::progress::Progress;
-use crate::store::{Database, accounts, payments, rates};
+use crate::store::{
+    Database, accounts, duty_measures, payments, prices as stored_prices, rates,
+    reference_prices as stored_reference_prices,
+};
 
 /// Codes that Indonesian exporters use.
 const COMMODITIES: &str = include_str!("../data/commodities.csv");
+
+/// Facts about Indonesian export duty, each with its source.
+const REGULATIONS: &[u8] = include_bytes!("../data/duty-id/regulations.csv");
+const DUTY_RULES: &[u8] = include_bytes!("../data/duty-id/export-duty-rules.csv");
+const PALM_LEVIES: &[u8] = include_bytes!("../data/duty-id/palm-levy-groups.csv");
+const REFERENCE_PRICES: &[u8] = include_bytes!("../data/duty-id/observed-export-duty.csv");
+const TAX_RATES: &[u8] = include_bytes!("../data/duty-id/kurs-pajak-samples.csv");
 
 /// The seed of the demo payments that a first start makes.
 pub const DEMO_SEED: u64 = 1;
@@ -56,21 +69,82 @@ pub async fn demo_data(database: &Database, count: u64, seed: u64, progress: &Pr
     Ok(report)
 }
 
-async fn reference_data(database: &Database, clock: &Clock, progress: &Progress) -> Result<()> {
+/// The codes of commodities, where there are none: rules of export duty name them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn commodities(database: &Database, progress: &Progress) -> Result<()> {
     database
         .write(async |transaction| {
             harmonized_system::seed(transaction, COMMODITIES, progress).await.map_err(Error::internal)
         })
         .await?;
+    Ok(())
+}
+
+async fn reference_data(database: &Database, clock: &Clock, progress: &Progress) -> Result<()> {
+    commodities(database, progress).await?;
     let reader = database.reader(std::sync::Arc::default());
-    if !rates::any(&reader).await? {
+    let is_first = !rates::any(&reader, Purpose::Reference).await?;
+    if is_first {
         let history = ecb::parse(ecb::SHIPPED).map_err(Error::internal)?;
         database
             .write(async |transaction| {
                 ecb::import(transaction, &history, clock.now(), progress).await.map_err(Error::internal)
             })
             .await?;
+    }
+    duty(database, clock, progress).await?;
+    if !stored_prices::any(&reader).await? {
+        let shipped = prices::parse(prices::SHIPPED).map_err(Error::internal)?;
+        database
+            .write(async |transaction| {
+                prices::import(transaction, &shipped, clock.now(), progress).await.map_err(Error::internal)
+            })
+            .await?;
+    }
+    if is_first {
         database.analyze().await?;
+    }
+    Ok(())
+}
+
+/// Rules, published prices and tax rates of export duty, each where there are none.
+async fn duty(database: &Database, clock: &Clock, progress: &Progress) -> Result<()> {
+    let reader = database.reader(std::sync::Arc::default());
+    if !duty_measures::any(&reader).await? {
+        let titles = regulations::parse(REGULATIONS).map_err(Error::internal)?;
+        let rules = duty_rules::parse(DUTY_RULES).map_err(Error::internal)?;
+        let levies = duty_rules::parse(PALM_LEVIES).map_err(Error::internal)?;
+        database
+            .write(async |transaction| {
+                // An operator may have imported a list without the national codes that the rules name.
+                if duty_rules::lacks_codes(transaction, &rules).await.map_err(Error::internal)? {
+                    return Ok(());
+                }
+                regulations::import(transaction, &titles, progress).await.map_err(Error::internal)?;
+                for rules in [&rules, &levies] {
+                    duty_rules::import(transaction, rules, progress).await.map_err(Error::internal)?;
+                }
+                Ok::<_, Error>(())
+            })
+            .await?;
+    }
+    if !stored_reference_prices::any(&reader).await? {
+        let published = reference_prices::parse(REFERENCE_PRICES).map_err(Error::internal)?;
+        database
+            .write(async |transaction| {
+                reference_prices::import(transaction, &published, progress).await.map_err(Error::internal)
+            })
+            .await?;
+    }
+    if !rates::any(&reader, Purpose::TaxDuty).await? {
+        let samples = tax_rates::parse(TAX_RATES).map_err(Error::internal)?;
+        database
+            .write(async |transaction| {
+                tax_rates::import(transaction, &samples, clock.now(), progress).await.map_err(Error::internal)
+            })
+            .await?;
     }
     Ok(())
 }

@@ -8,7 +8,12 @@
 pub mod account;
 pub mod allocation;
 pub mod commodity;
+pub mod commodity_price;
+pub mod commodity_succession;
 pub mod currency_rate;
+pub mod duty_band;
+pub mod duty_measure;
+pub mod duty_measure_commodity;
 pub mod idempotency_key;
 pub mod ids;
 pub mod installment;
@@ -16,9 +21,14 @@ pub mod installment_plan;
 pub mod payment;
 pub mod payment_event;
 pub mod payment_line;
+pub mod price_series;
+pub mod price_series_commodity;
 pub mod rate_source;
 pub mod receipt;
+pub mod reference_price;
 pub mod refund;
+pub mod regulation;
+pub mod regulation_amendment;
 
 /// A table whose rows each belong to one account.
 ///

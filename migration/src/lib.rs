@@ -10,6 +10,8 @@ mod m20261122_000003_create_commodities;
 mod m20261122_000004_create_payments;
 mod m20261122_000005_create_payment_events;
 mod m20261122_000006_announce_changes;
+mod m20261122_000007_create_duty_measures;
+mod m20261122_000008_create_commodity_prices;
 
 use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::MigrationTrait;
@@ -28,6 +30,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_payments::Migration),
             Box::new(m20261122_000005_create_payment_events::Migration),
             Box::new(m20261122_000006_announce_changes::Migration),
+            Box::new(m20261122_000007_create_duty_measures::Migration),
+            Box::new(m20261122_000008_create_commodity_prices::Migration),
         ]
     }
 }

@@ -109,6 +109,7 @@ fn recipe(field: &str, path: &str) -> Option<Recipe> {
         _ if field.starts_with("Mutation.") => return change_recipe(field, path.strip_prefix("input.")?),
         "Commodity.children" | "Query.commodities" if matches!(last, "after" | "search") => Recipe::Public,
         "Commodity.description" | "Currency.name" | "Money.formatted" if last == "locale" => Recipe::Public,
+        "Commodity.prices" | "Query.regulation" | "Query.exportDutyQuote" => Recipe::Public,
         _ => return None,
     })
 }
@@ -491,7 +492,8 @@ impl Schema {
             items(&kind["fields"]).iter().any(|field| innermost(&field["type"]) == "ID" && kind["kind"] == "OBJECT")
         });
         let with_id: Vec<_> = with_id.map(|(name, _)| name.as_str()).collect();
-        let known = ["Commodity", "Installment", "Payment", "PaymentLine", "Receipt", "Refund"];
+        let known =
+            ["Commodity", "DutyMeasure", "Installment", "Payment", "PaymentLine", "Receipt", "Refund", "Regulation"];
         assert_eq!(with_id, known, "teach `Belongings` where to find an id of each of these");
     }
 

@@ -15,6 +15,7 @@ use chrono::TimeDelta;
 pub use settings::{DEFAULT_FILE, FileError, Settings};
 
 use crate::cache::CacheSettings;
+use crate::domain::duty::RupiahRounding;
 use crate::guard::Limits;
 use crate::store::DatabaseSettings;
 use problems::Problems;
@@ -58,6 +59,8 @@ pub struct Config {
     pub quota: Option<Quota>,
     /// Rows in a page at the most.
     pub max_page_size: u32,
+    /// How duty and levy are rounded to whole rupiah.
+    pub duty_rounding: RupiahRounding,
     /// What one document may ask for.
     pub limits: Limits,
     /// What one connection may take.
@@ -285,6 +288,13 @@ impl Settings {
             trusted_documents: self.trusted_documents.map(PathBuf::from),
             quota: Some(quota).filter(|quota| quota.cost > 0),
             max_page_size: problems.count("max_page_size", self.max_page_size, "100", 1..=10_000),
+            duty_rounding: problems.parse(
+                "duty_rounding",
+                self.duty_rounding,
+                "none",
+                |_| true,
+                "none, nearest, up or down",
+            ),
             limits: Limits {
                 bytes: problems.count("max_document_bytes", self.max_document_bytes, "65536", 1..=1_000_000),
                 tokens: problems.count("max_tokens", self.max_tokens, "1000", 1..=100_000),

@@ -152,6 +152,10 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_MAX_PAGE_SIZE", value_name = "ROWS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub max_page_size: Option<String>,
+    /// How export duty and levy are rounded to whole rupiah: none, nearest, up or down [default: none]
+    #[arg(long, env = "DERMAGA_DUTY_ROUNDING", value_name = "ROUNDING", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub duty_rounding: Option<String>,
     /// The cost of one operation at the most; a field costs 1, times the rows it is asked for [default: 20000]
     #[arg(long, env = "DERMAGA_MAX_COST", value_name = "COST", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,7 @@ fn rate(code: &str, day: &Day) -> Option<Fx> {
     let route = Route { base: Currency::from_code(code)?, quote: Currency::idr(), pivot: Currency::eur() };
     let published = |base, quote| {
         let (_, price) = day.rates.iter().find(|(currency, _)| base == route.pivot && *currency == quote)?;
-        Some(Leg { base, quote, rate: Rate::quoted(*price, 1)?, effective: day.date })
+        Some(Leg { base, quote, rate: Rate::quoted(*price, 1)?, effective: day.date, valid_to: None })
     };
     let Outcome::Found(quotation) = route.quotation(published) else { return None };
     Some(Fx {

@@ -6,12 +6,14 @@
 
 pub mod currency;
 pub mod decimal;
+pub mod duty;
 pub mod hs_code;
 pub mod ledger;
 pub mod money;
 pub mod plan;
 pub mod quotation;
 pub mod rate;
+pub mod rate_series;
 pub mod rejection;
 pub mod text;
 

@@ -18,6 +18,8 @@ pub struct Leg {
     pub rate: Rate,
     /// The day that it is from.
     pub effective: NaiveDate,
+    /// The last day on which it is in force, where its source says; otherwise it is of its day alone.
+    pub valid_to: Option<NaiveDate>,
 }
 
 /// A rate and how it came about.
@@ -27,7 +29,7 @@ pub struct Quotation {
     pub rate: Rate,
     /// The published quotes that it was made from, in the order in which they are gone through.
     pub legs: Vec<Leg>,
-    /// The day that all of them are from.
+    /// The day that all of them are from, or the first on which all are in force.
     pub effective: NaiveDate,
 }
 
@@ -40,6 +42,16 @@ pub struct Route {
     pub quote: Currency,
     /// The currency in between, in which the source quotes all others.
     pub pivot: Currency,
+}
+
+impl Leg {
+    /// Whether there is a day on which both are in force.
+    fn is_in_force_with(&self, other: &Leg) -> bool {
+        match (self.valid_to, other.valid_to) {
+            (Some(to), Some(until)) => self.effective <= until && other.effective <= to,
+            _ => self.effective == other.effective,
+        }
+    }
 }
 
 impl Route {
@@ -79,10 +91,10 @@ impl Route {
         }
         match (step(self.base, self.pivot), step(self.pivot, self.quote)) {
             (Some((first, to_pivot)), Some((second, from_pivot))) => {
-                if to_pivot.effective != from_pivot.effective {
+                if !to_pivot.is_in_force_with(&from_pivot) {
                     return Outcome::Misaligned(to_pivot.effective, from_pivot.effective);
                 }
-                let effective = to_pivot.effective;
+                let effective = to_pivot.effective.max(from_pivot.effective);
                 Outcome::Found(Quotation { rate: first.times(&second), legs: vec![to_pivot, from_pivot], effective })
             }
             _ => Outcome::Missing,
@@ -129,6 +141,7 @@ mod tests {
             quote: Currency::from_code(quote).unwrap(),
             rate: Rate::quoted(Decimal::parse(rate).unwrap(), 1).unwrap(),
             effective: day(effective),
+            valid_to: None,
         }
     }
 
@@ -162,6 +175,24 @@ mod tests {
             [leg(Currency::eur(), "USD", "1.0683", "2023-01-05"), leg(Currency::eur(), "HRK", "7.5365", "2022-12-30")];
         let outcome = route("USD", "HRK").quotation(find(&legs));
         assert_eq!(outcome, Outcome::Misaligned(day("2023-01-05"), day("2022-12-30")));
+    }
+
+    /// Tax rates are in force for some days: a weekly rate and a daily one join on a day that both hold.
+    #[test]
+    fn rates_in_force_on_one_day_are_joined() {
+        let weekly = Leg { valid_to: Some(day("2025-08-12")), ..leg(Currency::usd(), "IDR", "16416", "2025-08-06") };
+        let daily = |from: &str| Leg {
+            valid_to: Some(day(from)),
+            ..leg(Currency::from_code("SEK").unwrap(), "USD", "0.1", from)
+        };
+        let route = Route { base: Currency::from_code("SEK").unwrap(), quote: Currency::idr(), pivot: Currency::usd() };
+        let Outcome::Found(found) = route.quotation(find(&[weekly.clone(), daily("2025-08-08")])) else {
+            panic!("no rate")
+        };
+        assert_eq!(found.rate.to_decimal().to_string(), "1641.6");
+        assert_eq!(found.effective, day("2025-08-08"));
+        let outcome = route.quotation(find(&[weekly, daily("2025-08-05")]));
+        assert_eq!(outcome, Outcome::Misaligned(day("2025-08-05"), day("2025-08-06")));
     }
 
     /// A published pair is used as published, and inverted exactly.

@@ -88,6 +88,13 @@ impl Rate {
         Rate(&before.0 + (&after.0 - &before.0) * part)
     }
 
+    /// The arithmetic mean. `None` of no rates.
+    #[must_use]
+    pub fn average(rates: &[&Rate]) -> Option<Rate> {
+        let count = BigRational::from_integer(rates.len().into());
+        (!rates.is_empty()).then(|| Rate(rates.iter().map(|rate| &rate.0).sum::<BigRational>() / count))
+    }
+
     /// The rate for a reader: exact when 18 significant digits are enough, otherwise rounded
     /// half-even to 18.
     ///

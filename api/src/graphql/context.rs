@@ -12,6 +12,7 @@ use entity::ids::AccountId;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::domain::currency::Currency;
+use crate::domain::duty::RupiahRounding;
 use crate::error::{Error, Result};
 use crate::loaders::{Key, Loads};
 use crate::payment_feed::PaymentFeed;
@@ -76,6 +77,8 @@ pub struct RequestContext {
     pub clock: Clock,
     /// How many rows a page may have.
     pub max_page_size: u32,
+    /// How duty and levy are rounded to whole rupiah.
+    pub duty_rounding: RupiahRounding,
     /// What the operation costs.
     pub cost: Cost,
     /// Rates as they are published.

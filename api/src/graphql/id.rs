@@ -7,6 +7,7 @@ use async_graphql::ID;
 use entity::ids::{InstallmentId, PaymentId, ReceiptId, RefundId};
 use uuid::Uuid;
 
+use crate::domain::duty::citation;
 use crate::domain::hs_code::HsCode;
 use crate::error::{Error, Result, code};
 
@@ -23,6 +24,10 @@ pub enum GlobalId {
     Refund(RefundId),
     /// `com_…`
     Commodity(String),
+    /// `mea_…`
+    DutyMeasure(String),
+    /// `reg_…`
+    Regulation(String),
 }
 
 impl GlobalId {
@@ -34,6 +39,8 @@ impl GlobalId {
             Self::Receipt(id) => ID(id.global()),
             Self::Refund(id) => ID(id.global()),
             Self::Commodity(code) => ID(format!("com_{code}")),
+            Self::DutyMeasure(code) => ID(format!("mea_{code}")),
+            Self::Regulation(number) => ID(format!("reg_{number}")),
         }
     }
 
@@ -54,6 +61,8 @@ impl GlobalId {
             ReceiptId::PREFIX => Ok(Self::Receipt(ReceiptId(uuid()?))),
             RefundId::PREFIX => Ok(Self::Refund(RefundId(uuid()?))),
             "com" => Ok(Self::Commodity(HsCode::parse(rest).map_err(|_| invalid())?.as_str().to_owned())),
+            "mea" if is_measure(rest) => Ok(Self::DutyMeasure(rest.to_owned())),
+            "reg" => Ok(Self::Regulation(citation::number(rest).ok_or_else(invalid)?)),
             _ => Err(invalid()),
         }
     }
@@ -70,6 +79,12 @@ impl GlobalId {
     }
 }
 
+/// Whether this may be the code of a measure: words with dots and hyphens between them.
+fn is_measure(text: &str) -> bool {
+    (1..=600).contains(&text.len())
+        && text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '-'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +99,8 @@ mod tests {
             GlobalId::Receipt(ReceiptId(uuid)),
             GlobalId::Commodity("180100".to_owned()),
             GlobalId::Commodity("XXI".to_owned()),
+            GlobalId::DutyMeasure("duty.cocoa-beans.2025-10-22".to_owned()),
+            GlobalId::Regulation("PMK 38/2024".to_owned()),
         ] {
             assert_eq!(GlobalId::parse(&id.encode()).unwrap(), id);
         }
@@ -93,7 +110,18 @@ mod tests {
     #[test]
     fn what_is_not_an_id_is_refused() {
         let upper = format!("pay_{}", "A".repeat(32));
-        for text in ["", "pay", "pay_", "pay_1", "abc_00000000000000000000000000000000", "com_18x", &upper] {
+        for text in [
+            "",
+            "pay",
+            "pay_",
+            "pay_1",
+            "abc_00000000000000000000000000000000",
+            "com_18x",
+            "mea_",
+            "mea_a b",
+            "reg_38",
+            &upper,
+        ] {
             assert_eq!(GlobalId::parse(text).unwrap_err().code(), code::INVALID_ID, "{text}");
         }
     }

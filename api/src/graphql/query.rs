@@ -12,11 +12,15 @@ use super::types::aging::AgingReport;
 use super::types::commodity::{Commodity, CommodityConnection, HsLevel};
 use super::types::cost::CostInfo;
 use super::types::currency::Currency;
+use super::types::export_duty_quote::{ExportDutyQuoteInput, ExportDutyResult};
 use super::types::money::MoneyInput;
 use super::types::node::Node;
 use super::types::payment::{Payment, PaymentConnection};
 use super::types::plan_preview::PlanPreview;
 use super::types::rate::{Conversion, MissingRatePolicy, RatePurpose, RateResult};
+use super::types::rate_series::{RateGroup, RateSeries};
+use super::types::reference_price::ReferencePrice;
+use super::types::regulation::Regulation;
 use super::types::viewer::Viewer;
 use crate::domain;
 use crate::error::{Error, Result, code};
@@ -172,6 +176,21 @@ impl Query {
         Ok(answers.into_iter().map(RateResult::from).collect())
     }
 
+    /// What a currency cost in another one over some time, at most ten years and 400 points.
+    #[allow(clippy::too_many_arguments, reason = "what tells one series from another")]
+    async fn rate_series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The currency that is priced.")] base: CurrencyCode,
+        #[graphql(desc = "The currency in which it is priced.")] quote: CurrencyCode,
+        #[graphql(desc = "The first day.")] from: Date,
+        #[graphql(desc = "The last day.")] to: Date,
+        #[graphql(default_with = "RateGroup::Day", desc = "What the days are gathered by.")] group: RateGroup,
+        #[graphql(default_with = "RatePurpose::Reference", desc = "What the rates are for.")] purpose: RatePurpose,
+    ) -> Result<RateSeries> {
+        RateSeries::load(ctx, purpose.into(), (base.0, quote.0), (from.0, to.0), group.into()).await
+    }
+
     /// An amount in another currency. Null when no rate is held for that day; `currencyRate` tells why.
     async fn convert(
         &self,
@@ -196,7 +215,11 @@ impl Query {
         Commodity::with_code(ctx, code.0.as_str().to_owned()).await.transpose()
     }
 
-    /// Commodities: all, those below one, those of a level, or those that a search finds.
+    /// Commodities: all, those below one, those of a level, those with export duty, or those that a search finds.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the arguments of a Relay connection, and what tells commodities apart"
+    )]
     async fn commodities(
         &self,
         ctx: &Context<'_>,
@@ -208,13 +231,49 @@ impl Query {
         search: Option<String>,
         #[graphql(desc = "Only those directly below this code.")] parent: Option<HsCode>,
         #[graphql(desc = "Only those of this level.")] level: Option<HsLevel>,
+        #[graphql(default = false, desc = "Only those that a duty rule names, and those below them.")]
+        dutiable_only: bool,
+        #[graphql(desc = "The day on which the rule is to be in force. Null: the account's current day.")]
+        as_of: Option<Date>,
     ) -> Result<CommodityConnection> {
         let filter = CommodityFilter {
+            dutiable_on: if dutiable_only { Some(day(ctx, as_of)?) } else { None },
             parent: parent.map(|code| code.0.as_str().to_owned()),
             level: level.map(Into::into),
             search: search.map(|text| read_search(&text)).transpose()?.flatten(),
         };
         CommodityConnection::load(ctx, filter, PageArguments { first, after, ..PageArguments::default() }).await
+    }
+
+    /// What the ministry publishes for a day: reference prices, export prices (HPE), and the duties and levies that it
+    /// prints with them. By goods.
+    async fn reference_prices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of the goods under this code. Null: of all.")] hs_code: Option<HsCode>,
+        #[graphql(desc = "The day. Null: the account's current day.")] on: Option<Date>,
+    ) -> Result<Vec<ReferencePrice>> {
+        let on = day(ctx, on)?;
+        ReferencePrice::on(ctx, hs_code.as_ref().map(|code| code.0.as_str()), on).await
+    }
+
+    /// Export duty and levy, with every step of the computation, or a typed reason why there is no quote. An estimate,
+    /// and no legal advice.
+    async fn export_duty_quote(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is exported, and when.")] input: ExportDutyQuoteInput,
+    ) -> Result<ExportDutyResult> {
+        ExportDutyResult::load(ctx, input).await
+    }
+
+    /// A regulation by its number. Null when there is none.
+    async fn regulation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The number, such as `PMK 38/2024`; `PMK 39/PMK.010/2022` is `PMK 39/2022`.")] number: String,
+    ) -> Option<Result<Regulation>> {
+        Regulation::named(ctx, &number).await.transpose()
     }
 }
 

@@ -19,10 +19,21 @@ const DEFAULT_PAGE: u64 = 20;
 pub(super) const ASSUMED_ROWS: u64 = 10;
 
 /// The fields of the query root whose answers are the same for everybody. What is not listed is private.
-const PUBLIC_ROOTS: [&str; 6] = ["currencies", "currencyRate", "currencyRates", "convert", "commodity", "commodities"];
+const PUBLIC_ROOTS: [&str; 10] = [
+    "currencies",
+    "currencyRate",
+    "currencyRates",
+    "convert",
+    "commodity",
+    "commodities",
+    "referencePrices",
+    "exportDutyQuote",
+    "regulation",
+    "rateSeries",
+];
 
 /// The types in which nothing belongs to an account. What is not listed is private.
-const PUBLIC_TYPES: [&str; 13] = [
+const PUBLIC_TYPES: [&str; 24] = [
     "Commodity",
     "CommodityChildConnection",
     "CommodityChildEdge",
@@ -31,11 +42,22 @@ const PUBLIC_TYPES: [&str; 13] = [
     "Conversion",
     "Currency",
     "CurrencyRate",
+    "DutyBand",
+    "DutyMeasure",
+    "ExactMoney",
+    "ExportDutyQuote",
     "Money",
     "PageInfo",
+    "PricePoint",
+    "QuoteStep",
+    "QuoteUnavailable",
     "RateLeg",
+    "RatePoint",
+    "RateSeries",
     "RateSource",
     "RateUnavailable",
+    "ReferencePrice",
+    "Regulation",
 ];
 
 /// The schema as far as the guard has to know it.

@@ -1,4 +1,4 @@
-//! Brings published data in: currency rates and commodity codes.
+//! Brings published data in: currency rates, commodity codes, rules and prices of export duty, market prices.
 //!
 //! An import reads a whole file, says of every bad line what is wrong with it, and then changes all that the
 //! file changes or nothing. The caller opens the transaction and commits it. Importing a file again changes
@@ -7,11 +7,20 @@
 use std::io;
 use std::path::PathBuf;
 
+pub mod bank_rates;
+pub mod duty_rules;
 pub mod ecb;
 pub mod harmonized_system;
+pub mod prices;
+pub mod reference_prices;
+pub mod regulations;
+pub mod tax_rates;
 
+mod cells;
 mod input;
+mod quotes;
 mod report;
+mod rows;
 mod table;
 
 pub use input::MAX_BYTES;

@@ -37,6 +37,15 @@ pub enum Subject {
         /// The sections above them.
         sections: Counts,
     },
+    /// Rows of another kind, in groups of some kind.
+    Listed {
+        /// What a row is called.
+        noun: &'static str,
+        /// What a group is called.
+        group: &'static str,
+        /// The groups.
+        groups: Counts,
+    },
     /// Nothing was imported.
     #[default]
     Nothing,
@@ -73,6 +82,7 @@ impl Report {
         let groups = match self.subject {
             Subject::Rates { days } => days,
             Subject::Commodities { sections } => sections,
+            Subject::Listed { groups, .. } => groups,
             Subject::Nothing => Counts::default(),
         };
         self.counts().is_change() || groups.is_change()
@@ -131,6 +141,7 @@ impl fmt::Display for Report {
         let (one, counts, other, groups) = match self.subject {
             Subject::Rates { days } => ("day", days, "rate", self.counts()),
             Subject::Commodities { sections } => ("code", self.counts(), "section", sections),
+            Subject::Listed { noun, group, groups } => (noun, self.counts(), group, groups),
             Subject::Nothing => return f.write_str("nothing was imported"),
         };
         if !self.is_change() {

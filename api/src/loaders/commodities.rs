@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::store;
 use crate::store::commodities::{CommodityFilter, Match};
 use crate::store::page::{Page, PageRequest};
+use crate::store::successions::Direction;
 
 /// A commodity by its code.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -111,5 +112,35 @@ impl Key for CommodityChildCountKey {
         let parents: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
         let mut counts = store::commodities::counts_of_parents(&source.reader, &parents).await?;
         Ok(keys.iter().map(|key| (key.clone(), counts.remove(&key.0).unwrap_or(0))).collect())
+    }
+}
+
+/// The codes that took a code's place, or whose place it took, by code.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CommoditySuccessionKey {
+    /// The code.
+    pub code: String,
+    /// In which direction.
+    pub direction: Direction,
+}
+
+impl Key for CommoditySuccessionKey {
+    type Value = Arc<Vec<Arc<Model>>>;
+    const LOADER: &'static str = "commodity_succession";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for (direction, codes) in by_shape(keys, |key| (key.direction, key.code.clone())) {
+            let mut lists: Vec<Vec<Arc<Model>>> = vec![Vec::new(); codes.len()];
+            for (at, row) in store::successions::of_codes(&source.reader, direction, &codes).await? {
+                if let Some(list) = lists.get_mut(at) {
+                    list.push(Arc::new(row));
+                }
+            }
+            for (code, list) in codes.into_iter().zip(lists) {
+                answers.insert(Self { code, direction }, Arc::new(list));
+            }
+        }
+        Ok(answers)
     }
 }

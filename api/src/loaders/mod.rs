@@ -6,14 +6,17 @@
 //! operation has asked for all that it will ask for.
 
 pub mod commodities;
+pub mod duty;
 pub mod installments;
 mod loads;
 pub mod operation;
 pub mod payment_events;
 pub mod payments;
+pub mod prices;
 pub mod rates;
 pub mod receipts;
 pub mod refunds;
+pub mod regulations;
 
 use std::collections::HashMap;
 use std::fmt::Debug;

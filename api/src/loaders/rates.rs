@@ -1,17 +1,18 @@
 //! Currency rates.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use entity::currency_rate::Purpose;
 
-use super::{Key, Source};
+use super::{Key, Source, by_shape};
 use crate::cache::{Policy, Tag, Weight};
 use crate::domain::currency::Currency;
 use crate::domain::decimal::Decimal;
 use crate::domain::quotation::{self, Leg, Outcome, Quotation, Route};
 use crate::domain::rate::Rate;
+use crate::domain::rate_series::DayRate;
 use crate::error::{Error, Result};
 use crate::store::rates::{Pair, Quote, Side};
 use crate::store::{self, Reader};
@@ -100,7 +101,16 @@ pub enum RateAnswer {
 
 impl RateKey {
     fn route(&self) -> Route {
-        Route { base: self.base, quote: self.quote, pivot: pivot(self.purpose) }
+        Route { base: self.base, quote: self.quote, pivot: self.pivot() }
+    }
+}
+
+impl RateKey {
+    /// The currency in between. A currency that the ministry does not list in rupiah goes through the dollar.
+    fn pivot(&self) -> Currency {
+        let rupiah = Currency::idr();
+        let is_tax = self.purpose == Purpose::TaxDuty;
+        if is_tax && (self.base == rupiah || self.quote == rupiah) { Currency::usd() } else { pivot(self.purpose) }
     }
 }
 
@@ -147,6 +157,10 @@ impl Key for RateKey {
 /// The rate that the policy allows, out of the last one up to the day and the first one from it on.
 fn choose(key: &RateKey, before: Option<&FoundRate>, after: Option<&FoundRate>) -> Option<FoundRate> {
     let before = before?;
+    // A source that says how long its rate is in force has said all: it is neither carried on nor between two days.
+    if let Some(last) = before.valid_to {
+        return (key.on <= last).then(|| before.clone());
+    }
     let age = (key.on - before.quotation.effective).num_days().unsigned_abs();
     if age == 0 {
         return Some(before.clone());
@@ -164,6 +178,17 @@ fn choose(key: &RateKey, before: Option<&FoundRate>, after: Option<&FoundRate>) 
             })
         }
     }
+}
+
+/// The rates that their sources say to be in force, in one statement; what is not in force is left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn in_force(db: &Reader, keys: &[RateKey]) -> Result<HashMap<RateKey, FoundRate>> {
+    let found = find(db, Side::Before, keys).await?;
+    let holds =
+        |key: &RateKey, rate: &FoundRate| key.base == key.quote || rate.valid_to.is_some_and(|last| key.on <= last);
+    Ok(found.into_iter().filter(|(key, rate)| holds(key, rate)).collect())
 }
 
 fn nearest<'a>(day: NaiveDate, before: Option<&'a FoundRate>, after: Option<&'a FoundRate>) -> Option<&'a FoundRate> {
@@ -224,7 +249,7 @@ fn leg(quotes: &Quotes, key: &RateKey, on: NaiveDate, base: Currency, quote: Cur
     let published = quotes.get(&(pair(key.purpose, base, quote), on))?;
     let per = u32::try_from(published.quoted_per).ok()?;
     let rate = Rate::quoted(Decimal::parse(&published.rate).ok()?, per)?;
-    Some(Leg { base, quote, rate, effective: published.effective_date })
+    Some(Leg { base, quote, rate, effective: published.effective_date, valid_to: published.valid_to })
 }
 
 fn rate_found(key: RateKey, on: NaiveDate, quotation: Quotation, quotes: &Quotes) -> Result<FoundRate> {
@@ -287,6 +312,77 @@ async fn spans(db: &Reader, keys: &[RateKey]) -> Result<HashMap<RateKey, (NaiveD
             Some((*key, span))
         })
         .collect())
+}
+
+/// The rates of a pair on all days of a span that have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateSeriesKey {
+    /// What they are for.
+    pub purpose: Purpose,
+    /// The currency that is priced.
+    pub base: Currency,
+    /// The currency in which it is priced.
+    pub quote: Currency,
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+}
+
+/// What a [`RateSeriesKey`] is answered with.
+#[derive(Clone, Debug)]
+pub struct FoundSeries {
+    /// The rates, earliest day first.
+    pub days: Vec<DayRate>,
+    /// Who published the last one; `None` when there is none.
+    pub source: Option<RateSource>,
+}
+
+impl Key for RateSeriesKey {
+    type Value = Arc<FoundSeries>;
+    const LOADER: &'static str = "rate_series";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        // One statement for each span that the operation names.
+        for ((from, to), keys) in by_shape(keys, |key| ((key.from, key.to), *key)) {
+            let wanted: HashSet<Pair> =
+                keys.iter().flat_map(|key| pairs(&key.rate_key(), from)).map(|(pair, _)| pair).collect();
+            let wanted: Vec<_> = wanted.into_iter().collect();
+            let mut by_day: BTreeMap<NaiveDate, Quotes> = BTreeMap::new();
+            for (pair, quote) in store::rates::between(&source.reader, &wanted, from, to).await? {
+                // Where two sources publish on one day the last name counts, as it does for one day.
+                let day = quote.effective_date;
+                by_day.entry(day).or_default().insert((pair, from), quote);
+            }
+            for key in keys {
+                answers.insert(key, Arc::new(series(&key, &by_day)?));
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl RateSeriesKey {
+    /// The key of a rate of the pair; its day tells nothing.
+    fn rate_key(&self) -> RateKey {
+        let Self { purpose, base, quote, from, .. } = *self;
+        RateKey { purpose, base, quote, on: from, missing: MissingPolicy::Strict }
+    }
+}
+
+fn series(key: &RateSeriesKey, by_day: &BTreeMap<NaiveDate, Quotes>) -> Result<FoundSeries> {
+    let rate_key = key.rate_key();
+    let mut found = FoundSeries { days: Vec::new(), source: None };
+    for (day, quotes) in by_day {
+        let published = |base, quote| leg(quotes, &rate_key, key.from, base, quote);
+        if let Outcome::Found(quotation) = rate_key.route().quotation(published) {
+            let rate = rate_found(rate_key, key.from, quotation, quotes)?;
+            found.days.push(DayRate { date: *day, valid_to: rate.valid_to, rate: rate.quotation.rate });
+            found.source = Some(rate.source);
+        }
+    }
+    Ok(found)
 }
 
 /// First and last day on which a currency has a reference rate.

@@ -142,6 +142,7 @@ async fn admit(
             loads: Arc::clone(&loads),
             clock: state.clock.clone(),
             max_page_size: state.max_page_size,
+            duty_rounding: state.duty_rounding,
             cost,
             rates: state.rates.clone(),
             request_id: envelope.request_id.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::NaiveDate;
 use entity::commodity::{Column, Entity, Level, Model};
 use sea_orm::sea_query::{Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
@@ -34,6 +35,8 @@ pub struct CommodityFilter {
     pub level: Option<Level>,
     /// Found by these words or by the start of a code.
     pub search: Option<Search>,
+    /// Named by a rule of export duty in force on this day, or below one that is.
+    pub dutiable_on: Option<NaiveDate>,
 }
 
 /// What was typed into a search box.
@@ -72,6 +75,13 @@ impl CommodityFilter {
         }
         if let Some(level) = self.level {
             condition = condition.add(Column::Level.eq(level));
+        }
+        if let Some(day) = self.dutiable_on {
+            condition = condition.add(Expr::cust(format!(
+                "EXISTS (SELECT 1 FROM duty_measure_commodity x JOIN duty_measure m ON m.code = x.measure
+                  WHERE m.kind = 'EXPORT_DUTY' AND m.valid_from <= '{day}' AND (m.valid_to IS NULL OR m.valid_to >= '{day}')
+                    AND substr(commodity.code, 1, length(x.commodity)) = x.commodity)"
+            )));
         }
         match &self.search {
             Some(Search::Code(digits)) => condition = condition.add(starts_with(Expr::col(Column::Code), digits)),

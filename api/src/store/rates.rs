@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::currency_rate::{self, Purpose};
 use entity::rate_source;
 use sea_orm::sea_query::Value;
-use sea_orm::{ActiveEnum, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect};
 
 use super::keys::{self, KeyType};
 use super::reader::Reader;
@@ -58,14 +58,15 @@ pub enum Side {
     After,
 }
 
-/// Whether there is any rate.
+/// Whether there is any rate for a purpose.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn any(db: &Reader) -> Result<bool, DbErr> {
+pub async fn any(db: &Reader, purpose: Purpose) -> Result<bool, DbErr> {
     let first: Option<String> = currency_rate::Entity::all()
         .select_only()
         .column(currency_rate::Column::Source)
+        .filter(currency_rate::Column::Purpose.eq(purpose))
         .limit(1)
         .into_tuple()
         .one(db)
@@ -125,6 +126,28 @@ pub async fn quotes(
         .into_iter()
         .filter_map(|row| Some((wanted.get(usize::try_from(row.n - 1).ok()?)?.clone(), row.quote)))
         .collect())
+}
+
+/// All quotes of these pairs of a span of days, both ends included, earliest first.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn between(db: &Reader, pairs: &[Pair], from: NaiveDate, to: NaiveDate) -> Result<Vec<(Pair, Quote)>, DbErr> {
+    let sql = format!(
+        "SELECT k.n, r.base, r.quote, r.effective_date, r.rate, r.quoted_per, r.valid_to, r.source,
+                s.name AS source_name, s.url AS source_url, s.attribution, s.retrieved_at
+         FROM k
+         JOIN currency_rate r ON r.purpose = k.purpose AND r.base = k.base AND r.quote = k.quote
+          AND r.effective_date >= '{from}' AND r.effective_date <= '{to}'
+         JOIN rate_source s ON s.code = r.source
+         ORDER BY r.effective_date, r.source"
+    );
+    let rows: Vec<Vec<Value>> =
+        pairs.iter().map(|pair| vec![pair.purpose.to_value().into(), pair.base.into(), pair.quote.into()]).collect();
+    let statement = keys::over_keys(db.get_database_backend(), &KEY[..3], &rows, &sql);
+    let found = QuoteRow::find_by_statement(statement).all(db).await?;
+    let pair = |n: i64| pairs.get(usize::try_from(n - 1).ok()?).cloned();
+    Ok(found.into_iter().filter_map(|row| Some((pair(row.n)?, row.quote))).collect())
 }
 
 #[derive(Debug, FromQueryResult)]

@@ -8,12 +8,14 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::scalars::{CurrencyCode, Date, HsCode};
 use crate::graphql::types::commodity::Commodity;
+use crate::graphql::types::duty_measure::DutyMeasure;
 use crate::graphql::types::installment::Installment;
 use crate::graphql::types::node::Node;
 use crate::graphql::types::payment::Payment;
 use crate::graphql::types::rate::{CurrencyRate, RatePurpose};
 use crate::graphql::types::receipt::Receipt;
 use crate::graphql::types::refund::Refund;
+use crate::graphql::types::regulation::Regulation;
 use crate::loaders::payments::PaymentReferenceKey;
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 
@@ -33,6 +35,10 @@ pub enum Entity {
     Commodity(Commodity),
     /// A rate.
     CurrencyRate(CurrencyRate),
+    /// A measure of export duty or levy.
+    DutyMeasure(DutyMeasure),
+    /// A regulation.
+    Regulation(Regulation),
 }
 
 /// A thing as another subgraph names it: an object with its `__typename` and the fields of one of its keys.
@@ -80,6 +86,8 @@ impl From<Node> for Entity {
             Node::Receipt(receipt) => Self::Receipt(receipt),
             Node::Refund(refund) => Self::Refund(refund),
             Node::Commodity(commodity) => Self::Commodity(commodity),
+            Node::DutyMeasure(measure) => Self::DutyMeasure(measure),
+            Node::Regulation(regulation) => Self::Regulation(regulation),
         }
     }
 }
@@ -114,6 +122,8 @@ impl EntityKey {
                     Ok(Self::Node(GlobalId::Commodity(code.0.as_str().to_owned())))
                 }
             },
+            "DutyMeasure" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::DutyMeasure(_))),
+            "Regulation" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Regulation(_))),
             "CurrencyRate" => Ok(Self::Rate(RateKey {
                 purpose: fields.required::<RatePurpose>("purpose")?.into(),
                 base: fields.required::<CurrencyCode>("base")?.0,

@@ -24,12 +24,14 @@ use crate::error::{Error, Result, code};
 pub use entity::{Entity, Representation};
 
 /// By which fields another subgraph can name a thing. [`entity`] reads each of them.
-const KEYS: [(&str, &[&str]); 6] = [
+const KEYS: [(&str, &[&str]); 8] = [
     ("Payment", &["id", "reference"]),
     ("Installment", &["id"]),
     ("Receipt", &["id"]),
     ("Refund", &["id"]),
     ("Commodity", &["id", "code"]),
+    ("DutyMeasure", &["id"]),
+    ("Regulation", &["id"]),
     // No second key with more fields: gateways take the shortest that they can fill.
     ("CurrencyRate", &["base quote requestedDate purpose"]),
 ];

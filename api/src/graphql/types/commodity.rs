@@ -3,19 +3,25 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
+use chrono::Datelike;
 use entity::commodity;
 
+use super::duty_measure::{DutyMeasure, MeasureKind};
+use super::price_point::PricePoint;
 use crate::domain;
 use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
-use crate::graphql::scalars::HsCode;
+use crate::graphql::scalars::{Date, HsCode};
 use crate::loaders::commodities::{
     CommodityChildCountKey, CommodityChildrenKey, CommodityCountKey, CommodityKey, CommodityPageKey,
+    CommoditySuccessionKey,
 };
 use crate::store::commodities::{CommodityFilter, Match, RANK_BEST, RANK_WORD, Search};
 use crate::store::page::KeyValue;
+use crate::store::prices::PriceSpan;
+use crate::store::successions::Direction;
 
 /// Level of a commodity in the Harmonized System.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -126,6 +132,40 @@ impl Commodity {
     ) -> Result<CommodityChildConnection> {
         CommodityChildConnection::of(ctx, &self.0.code, first, after).await
     }
+
+    /// The duties and levies on its goods that apply on a day: those that name its code or one above it.
+    async fn measures(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day. Null: the account's current day.")] as_of: Option<Date>,
+        #[graphql(desc = "Only of these kinds. Null: of all.")] kinds: Option<Vec<MeasureKind>>,
+    ) -> Result<Vec<DutyMeasure>> {
+        let on = as_of.map_or(ctx.request()?.today(), |day| day.0);
+        DutyMeasure::of_code(ctx, &self.0.code, on, kinds).await
+    }
+
+    /// The codes whose place it took when the nomenclature changed, by code.
+    async fn predecessors(&self, ctx: &Context<'_>) -> Result<Vec<Commodity>> {
+        self.succession(ctx, Direction::Predecessors).await
+    }
+
+    /// The codes that took its place when the nomenclature changed, by code.
+    async fn successors(&self, ctx: &Context<'_>) -> Result<Vec<Commodity>> {
+        self.succession(ctx, Direction::Successors).await
+    }
+
+    /// Market prices of its goods by month: of series of its code or of one above it.
+    async fn prices(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only of the series with this name. Null: of all.")] series: Option<String>,
+        #[graphql(desc = "Only from the month of this day on. Null: from the first.")] from: Option<Date>,
+        #[graphql(desc = "Only up to this day. Null: up to the last.")] to: Option<Date>,
+    ) -> Result<Vec<PricePoint>> {
+        let from = from.map(|day| day.0.with_day(1).unwrap_or(day.0));
+        let span = PriceSpan { series, from, to: to.map(|day| day.0) };
+        PricePoint::of_code(ctx, &self.0.code, span).await
+    }
 }
 
 impl Commodity {
@@ -140,6 +180,11 @@ impl Commodity {
     /// When it cannot be loaded.
     pub async fn with_code(ctx: &Context<'_>, code: String) -> Result<Option<Self>> {
         Ok(ctx.load(CommodityKey(code)).await?.map(Self::new))
+    }
+
+    async fn succession(&self, ctx: &Context<'_>, direction: Direction) -> Result<Vec<Self>> {
+        let found = ctx.load(CommoditySuccessionKey { code: self.0.code.clone(), direction }).await?;
+        Ok(found.iter().cloned().map(Self).collect())
     }
 
     fn parsed_code(&self) -> Result<domain::hs_code::HsCode> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Interface};
 
 use super::commodity::Commodity;
+use super::duty_measure::DutyMeasure;
 use super::installment::Installment;
 use super::payment::Payment;
 use super::receipt::Receipt;
 use super::refund::Refund;
+use super::regulation::Regulation;
 use crate::error::Result;
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
@@ -32,6 +34,10 @@ pub enum Node {
     Refund(Refund),
     /// A commodity.
     Commodity(Commodity),
+    /// A measure of export duty or levy.
+    DutyMeasure(DutyMeasure),
+    /// A regulation.
+    Regulation(Regulation),
 }
 
 impl Node {
@@ -65,6 +71,8 @@ impl Node {
                 let row: Option<Arc<_>> = ctx.load(CommodityKey(code)).await?;
                 Ok(row.map(|row| Self::Commodity(Commodity::new(row))))
             }
+            GlobalId::DutyMeasure(code) => Ok(DutyMeasure::with_code(ctx, code).await?.map(Self::DutyMeasure)),
+            GlobalId::Regulation(number) => Ok(Regulation::named(ctx, &number).await?.map(Self::Regulation)),
         }
     }
 }

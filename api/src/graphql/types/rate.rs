@@ -92,9 +92,10 @@ impl CurrencyRate {
         self.0.valid_to.map(Date)
     }
 
-    /// Whether the rate is from an earlier day than the one asked for.
+    /// Whether the rate is from an earlier day than the one asked for, and not said to be in force on that day.
     async fn is_carried_forward(&self) -> bool {
-        self.0.quotation.effective < self.0.key.on && self.0.key.missing != MissingPolicy::Interpolate
+        let in_force = self.0.valid_to.is_some_and(|last| self.0.key.on <= last);
+        self.0.quotation.effective < self.0.key.on && self.0.key.missing != MissingPolicy::Interpolate && !in_force
     }
 
     /// How many days lie between the day of the rate and the day asked for.
