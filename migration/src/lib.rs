@@ -12,6 +12,8 @@ mod m20261122_000005_create_payment_events;
 mod m20261122_000006_announce_changes;
 mod m20261122_000007_create_duty_measures;
 mod m20261122_000008_create_commodity_prices;
+mod m20261122_000009_announce_duties;
+mod tell;
 
 use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::MigrationTrait;
@@ -32,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_announce_changes::Migration),
             Box::new(m20261122_000007_create_duty_measures::Migration),
             Box::new(m20261122_000008_create_commodity_prices::Migration),
+            Box::new(m20261122_000009_announce_duties::Migration),
         ]
     }
 }

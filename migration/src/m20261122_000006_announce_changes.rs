@@ -7,6 +7,8 @@
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
+use crate::tell;
+
 /// See the module.
 #[derive(Debug, DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -26,7 +28,8 @@ impl MigrationTrait for Migration {
                 connection.execute_unprepared(&trigger).await?;
             }
         }
-        Ok(())
+        tell::of_changes(manager, COMMODITIES, "commodities").await?;
+        tell::of_changes(manager, RATES, "rates").await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -50,8 +53,6 @@ enum Told {
     Parts,
     /// The accounts alone: the row does not say of which payment it is.
     Accounts,
-    /// A name.
-    Name(&'static str),
 }
 
 const TABLES: &[(&str, Told)] = &[
@@ -63,10 +64,11 @@ const TABLES: &[(&str, Told)] = &[
     ("refund", Told::Parts),
     ("payment_event", Told::Parts),
     ("allocation", Told::Accounts),
-    ("commodity", Told::Name("commodities")),
-    ("currency_rate", Told::Name("rates")),
-    ("rate_source", Told::Name("rates")),
 ];
+
+/// Tables of which only the name of their subject is told.
+const COMMODITIES: &[&str] = &["commodity"];
+const RATES: &[&str] = &["currency_rate", "rate_source"];
 
 /// The triggers of a table. Rows that an update moves from one payment to another concern both.
 fn triggers(table: &str, told: &Told) -> Vec<String> {
@@ -74,12 +76,6 @@ fn triggers(table: &str, told: &Told) -> Vec<String> {
         Told::Payments => ("dermaga_tell_payments_changed()", "dermaga_tell_payments_updated()"),
         Told::Parts => ("dermaga_tell_parts_changed()", "dermaga_tell_parts_updated()"),
         Told::Accounts => ("dermaga_tell_accounts_changed()", "dermaga_tell_accounts_updated()"),
-        Told::Name(name) => {
-            return vec![format!(
-                "CREATE TRIGGER {table}_tell AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON {table} \
-                 FOR EACH STATEMENT EXECUTE FUNCTION dermaga_tell_name('{name}')"
-            )];
-        }
     };
     let trigger = |event: &str, rows: &str, function: &str| {
         format!(

@@ -11,7 +11,7 @@ pub enum Tag {
     Payment(PaymentId),
     /// Any payment of an account: what lists and sums depend on.
     Payments(AccountId),
-    /// The commodities.
+    /// The commodities, and what is published about them: duties, prices, regulations.
     Commodities,
     /// The currency rates and their sources.
     Rates,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use entity::{
     allocation, commodity, installment, installment_plan, payment, payment_event, payment_line, receipt, refund,
+    regulation,
 };
 
 use crate::store::aging::Aging;
@@ -94,6 +95,7 @@ rows! {
     allocation: ;
     refund: reason;
     payment_event: actor, request_id, reason, before, after, prev_hash, hash;
+    regulation: number, title, url;
     commodity: description_en, description_id, nomenclature, search_text;
 }
 

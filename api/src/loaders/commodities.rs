@@ -127,6 +127,7 @@ pub struct CommoditySuccessionKey {
 impl Key for CommoditySuccessionKey {
     type Value = Arc<Vec<Arc<Model>>>;
     const LOADER: &'static str = "commodity_succession";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();

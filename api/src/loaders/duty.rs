@@ -9,6 +9,7 @@ use entity::{duty_measure, reference_price};
 
 use super::rates::{self, FoundRate, MissingPolicy, RateKey};
 use super::{Key, Source};
+use crate::cache::{Policy, Tag, Weight};
 use crate::domain::currency::Currency;
 use crate::domain::decimal::Decimal;
 use crate::domain::duty::measure::NamedCode;
@@ -29,6 +30,7 @@ pub struct MeasuresKey {
 impl Key for MeasuresKey {
     type Value = Arc<Vec<Arc<Measure>>>;
     const LOADER: &'static str = "duty_measures";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut lookups: Vec<Lookup> = Vec::new();
@@ -67,6 +69,7 @@ pub struct MeasureKey(pub String);
 impl Key for MeasureKey {
     type Value = Option<Arc<Measure>>;
     const LOADER: &'static str = "duty_measure";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let lookups: Vec<_> = keys.iter().map(|key| Lookup::Measure(key.0.clone())).collect();
@@ -90,6 +93,7 @@ pub struct PublishedKey {
 impl Key for PublishedKey {
     type Value = Arc<Vec<Arc<Published>>>;
     const LOADER: &'static str = "reference_price";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let wanted: Vec<_> = keys.iter().map(|key| (key.product.clone(), key.on)).collect();
@@ -110,6 +114,7 @@ pub struct PublishedDayKey(pub NaiveDate);
 impl Key for PublishedDayKey {
     type Value = Arc<Vec<Arc<Published>>>;
     const LOADER: &'static str = "reference_price_day";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -135,6 +140,7 @@ pub struct TaxRateKey {
 impl Key for TaxRateKey {
     type Value = Option<Arc<FoundRate>>;
     const LOADER: &'static str = "tax_rate";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Rates));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let rate_key = |key: &Self| RateKey {
@@ -236,4 +242,25 @@ fn decimal(text: &str) -> Result<Decimal> {
 /// What an import has written can be read; anything else is a fault of the data.
 fn stored<T>(text: &str, read: Option<T>) -> Result<T> {
     read.ok_or_else(|| Error::internal(format!("the database holds {text:?} where a duty rule has none such")))
+}
+
+/// What the words of a rule or of a price take: names of decrees, an address.
+const WORDS: usize = 512;
+
+impl Weight for Measure {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + WORDS * (1 + self.bands.len()) + self.codes.len() * size_of::<NamedCode>()
+    }
+}
+
+impl Weight for Published {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + WORDS
+    }
+}
+
+impl Weight for FoundRate {
+    fn weight(&self) -> usize {
+        rates::RATE_WEIGHT
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Key, Source, by_shape};
+use crate::cache::{Policy, Tag, Weight};
 use crate::error::Result;
 use crate::store;
 use crate::store::prices::{PriceRow, PriceSpan};
@@ -20,6 +21,7 @@ pub struct CommodityPricesKey {
 impl Key for CommodityPricesKey {
     type Value = Arc<Vec<PriceRow>>;
     const LOADER: &'static str = "commodity_price";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
@@ -35,5 +37,12 @@ impl Key for CommodityPricesKey {
             }
         }
         Ok(answers)
+    }
+}
+
+impl Weight for PriceRow {
+    fn weight(&self) -> usize {
+        // Beside it the names of series, unit and source.
+        size_of::<Self>() + 256
     }
 }

@@ -431,10 +431,12 @@ impl Key for RateSourceKey {
     }
 }
 
+/// What a rate takes, about: two fractions of some dozens of digits, two legs, the words of the source.
+pub(super) const RATE_WEIGHT: usize = 1_024;
+
 impl Weight for RateAnswer {
     fn weight(&self) -> usize {
-        // Two fractions of some dozens of digits, two legs, the words of the source.
-        size_of::<Self>() + 1_024
+        size_of::<Self>() + RATE_WEIGHT
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use entity::regulation::Model;
 
 use super::{Key, Source, one_each};
+use crate::cache::{Policy, Tag};
 use crate::error::Result;
 use crate::store;
 
@@ -16,6 +17,7 @@ pub struct RegulationKey(pub String);
 impl Key for RegulationKey {
     type Value = Option<Arc<Model>>;
     const LOADER: &'static str = "regulation";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let numbers: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
@@ -31,6 +33,7 @@ pub struct AmendedKey(pub String);
 impl Key for AmendedKey {
     type Value = Arc<Vec<Arc<Model>>>;
     const LOADER: &'static str = "regulation_amended";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let numbers: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();

@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub enum News {
     /// Payments of one account changed, or what belongs to them. Lists of the account changed in any case.
     Payments(AccountId, Vec<PaymentId>),
-    /// Commodities changed.
+    /// Commodities changed, or what is published about them.
     Commodities,
     /// Currency rates or their sources changed.
     Rates,
