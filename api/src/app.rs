@@ -7,6 +7,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use entity::currency_rate::Purpose;
 use tokio::sync::watch;
 
 use crate::auth::Authenticator;
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
 use crate::documents::Documents;
+use crate::domain::currency::Currency;
 use crate::domain::duty::RupiahRounding;
 use crate::error::{Error, Result};
 use crate::graphql::{Schema, schema, sdl, timed_schema};
@@ -24,10 +26,12 @@ use crate::metrics::Metrics;
 use crate::payment_feed::PaymentFeed;
 use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
+use crate::rate_fetch::RateFetch;
 use crate::seed::DEMO_SEED;
 use crate::shared_store::SharedStore;
 use crate::shutdown::{self, Stopper, Stopping};
 use crate::store::Database;
+use crate::store::rates::{self as stored_rates, Pair};
 
 /// What all requests share.
 pub struct State {
@@ -129,6 +133,16 @@ impl Application {
             stopping.clone(),
         ));
         metrics.watch(database.transactions())?;
+        database.hear_of_rates(&rates, &metrics, &stopping);
+        let euro = Pair { purpose: Purpose::Reference, base: Currency::eur().code(), quote: Currency::usd().code() };
+        if let Some(day) = stored_rates::newest(&database.reader(Arc::default()), euro).await? {
+            metrics.newest_rate_is_from(day);
+        }
+        if let Some(fetch) = &config.rates_fetch {
+            let (fetch, metrics) = (fetch.clone(), metrics.clone());
+            let fetch = RateFetch::new(fetch, database.clone(), clock.clone(), rates.clone(), metrics)?;
+            actix_web::rt::spawn(fetch.run(stopping.clone()));
+        }
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),

@@ -1,16 +1,30 @@
 //! Rates on their way from whoever publishes them to the subscribers of this process.
+//!
+//! Rates that a fetch has stored are told to all replicas over PostgreSQL by the transaction that stored them; each
+//! reads them and tells its own subscribers. On SQLite there is one process, which tells them itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
-use entity::currency_rate::Purpose;
+use entity::currency_rate::{self, Purpose};
+use sea_orm::DbBackend;
+use sea_orm::sqlx::postgres::{PgListener, PgPool};
 use tokio::sync::broadcast;
 
 use crate::domain::currency::Currency;
+use crate::domain::decimal::Decimal;
 use crate::domain::quotation::{Leg, Outcome, Route};
 use crate::domain::rate::Rate;
+use crate::error::{Error, Result};
 use crate::loaders::rates::{FoundRate, MissingPolicy, RateKey, RateSource};
+use crate::metrics::Metrics;
+use crate::shutdown::Stopping;
+use crate::store::{Database, rates};
+
+/// How long is waited before the channel is opened again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many publications a subscriber may be behind. A slower one misses the oldest, which are outdated anyway.
 const BACKLOG: usize = 16;
@@ -57,6 +71,54 @@ impl RateFeed {
         Self(broadcast::Sender::new(BACKLOG))
     }
 
+    /// Hears of rates that some replica has stored, until the server stops.
+    pub fn hear(&self, database: &Database, pool: &PgPool, metrics: &Metrics, stopping: &Stopping) {
+        let (feed, database, pool) = (self.clone(), database.clone(), pool.clone());
+        let (metrics, stopping) = (metrics.clone(), stopping.clone());
+        actix_web::rt::spawn(async move {
+            let listen = async {
+                loop {
+                    if let Err(error) = feed.listen(&database, &pool, &metrics).await {
+                        tracing::warn!(error = %error.chain(), "listening for rates failed; trying again");
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            };
+            tokio::select! {
+                () = listen => {}
+                () = stopping.begun() => {}
+            }
+        });
+    }
+
+    async fn listen(&self, database: &Database, pool: &PgPool, metrics: &Metrics) -> Result<()> {
+        let mut listener = PgListener::connect_with(pool).await.map_err(Error::internal)?;
+        listener.listen(rates::CHANNEL).await.map_err(Error::internal)?;
+        loop {
+            // Rates that were told while the connection was lost are in the database, and outdated as news.
+            let Some(news) = listener.try_recv().await.map_err(Error::internal)? else { continue };
+            if let Ok(day) = news.payload().parse() {
+                self.changed(database, metrics, day).await;
+            }
+        }
+    }
+
+    /// Tells of rates that this process has stored; on PostgreSQL the database tells everybody.
+    pub async fn changed_here(&self, database: &Database, metrics: &Metrics, day: NaiveDate) {
+        if database.backend() != DbBackend::Postgres {
+            self.changed(database, metrics, day).await;
+        }
+    }
+
+    async fn changed(&self, database: &Database, metrics: &Metrics, day: NaiveDate) {
+        metrics.newest_rate_is_from(day);
+        match publication(database, day).await {
+            Ok(Some(publication)) => self.publish(publication),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = %error.chain(), "reading new rates failed"),
+        }
+    }
+
     /// Tells everybody who follows.
     pub fn publish(&self, publication: Publication) {
         // An error means that nobody does.
@@ -80,6 +142,33 @@ impl RateFeed {
             }
         })
     }
+}
+
+/// The reference rates of a day as they are stored; `None` when there are none.
+async fn publication(database: &Database, effective: NaiveDate) -> Result<Option<Publication>> {
+    let (purpose, pivot) = (Purpose::Reference, Currency::eur());
+    let reader = database.reader(Arc::default());
+    let rows = rates::of_day(&reader, purpose, pivot.code(), effective).await?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    let sources = rates::sources(&reader, &[&last.source]).await?;
+    let Some(source) = sources.into_iter().next() else { return Ok(None) };
+    let rate = |row: &currency_rate::Model| {
+        let per = u32::try_from(row.quoted_per).ok()?;
+        Some((Currency::from_code(&row.quote)?, Rate::quoted(Decimal::parse(&row.rate).ok()?, per)?))
+    };
+    Ok(Some(Publication {
+        purpose,
+        pivot,
+        effective,
+        rates: rows.iter().filter_map(rate).collect(),
+        source: RateSource {
+            code: source.code,
+            name: source.name,
+            url: source.url,
+            attribution: source.attribution,
+            retrieved_at: Some(source.retrieved_at),
+        },
+    }))
 }
 
 impl Default for RateFeed {

@@ -68,7 +68,7 @@ pub enum ImportError {
         /// Which kind of file it is.
         what: &'static str,
         /// The refused lines; everything else in it is zero.
-        report: Report,
+        report: Box<Report>,
     },
     /// The database failed. Nothing is committed.
     #[error("the database failed during the import")]

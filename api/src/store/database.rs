@@ -13,7 +13,9 @@ use sea_orm_migration::MigratorTrait;
 use super::reader::{Meter, Reader};
 use super::transaction::{Transactions, Transient};
 use crate::error::{Error, Result};
+use crate::metrics::Metrics;
 use crate::payment_feed::PaymentFeed;
+use crate::rate_feed::RateFeed;
 use crate::shutdown::Stopping;
 
 /// How long a write to SQLite waits for its turn.
@@ -194,6 +196,13 @@ impl Database {
         match self.backend() {
             DbBackend::Postgres => PaymentFeed::shared(self.connection.get_postgres_connection_pool(), stopping),
             _ => PaymentFeed::local(),
+        }
+    }
+
+    /// Lets the subscribers of this process hear of rates that any replica over the same database stores.
+    pub fn hear_of_rates(&self, feed: &RateFeed, metrics: &Metrics, stopping: &Stopping) {
+        if self.backend() == DbBackend::Postgres {
+            feed.hear(self, self.connection.get_postgres_connection_pool(), metrics, stopping);
         }
     }
 
