@@ -14,6 +14,7 @@ pub mod harmonized_system;
 pub mod prices;
 pub mod reference_prices;
 pub mod regulations;
+pub mod successions;
 pub mod tax_rates;
 
 mod cells;
