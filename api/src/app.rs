@@ -7,7 +7,9 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use tokio::sync::watch;
+use chrono::NaiveDate;
+use entity::currency_rate::Purpose;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::Authenticator;
@@ -17,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{Config, TransportLimits};
 use crate::demo::Ticker;
 use crate::documents::Documents;
+use crate::domain::currency::Currency;
 use crate::domain::duty::RupiahRounding;
 use crate::error::{Error, Result};
 use crate::graphql::{Schema, schema, sdl, timed_schema};
@@ -26,10 +29,12 @@ use crate::metrics::Metrics;
 use crate::payment_feed::PaymentFeed;
 use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
+use crate::rate_fetch::RateFetch;
 use crate::seed::DEMO_SEED;
 use crate::shared_store::SharedStore;
 use crate::shutdown::{self, Stopper, Stopping};
 use crate::store::Database;
+use crate::store::rates::{self as stored_rates, Pair};
 use crate::store::watch::{self as database_watch, News};
 
 /// What all requests share.
@@ -80,7 +85,8 @@ pub struct Application {
     operations: Option<Server>,
     database: Database,
     cache: Cache,
-    watching: JoinHandle<()>,
+    /// What runs beside the requests until the server stops.
+    tasks: Vec<JoinHandle<()>>,
     stop: Arc<watch::Sender<bool>>,
 }
 
@@ -134,18 +140,26 @@ impl Application {
             Some(settings) => Cache::new(settings, shared_cache, &metrics)?,
             None => Cache::off(),
         };
-        let hearing = Hearing { cache: cache.clone(), payments: payments.clone() };
-        let watching = actix_web::rt::spawn(database_watch::watch(database.clone(), stopping.clone(), move |news| {
-            hearing.clone().hear(news)
-        }));
-        actix_web::rt::spawn(changes::forget_keys(
-            database.clone(),
-            clock.clone(),
-            config.idempotency_retention,
-            stopping.clone(),
-        ));
+        let (new_rates, told_rates) = mpsc::unbounded_channel();
+        let hearing = Hearing { cache: cache.clone(), payments: payments.clone(), new_rates };
+        let watching =
+            database_watch::watch(database.clone(), stopping.clone(), move |news| hearing.clone().hear(news));
+        let telling = rates.clone().tell(told_rates, database.clone(), metrics.clone(), stopping.clone());
+        let mut tasks = vec![actix_web::rt::spawn(watching), actix_web::rt::spawn(telling)];
+        let forgetting =
+            changes::forget_keys(database.clone(), clock.clone(), config.idempotency_retention, stopping.clone());
+        tasks.push(actix_web::rt::spawn(forgetting));
         metrics.added(database.transactions().clone())?;
         metrics.added(database.waits().clone())?;
+        let euro = Pair { purpose: Purpose::Reference, base: Currency::eur().code(), quote: Currency::usd().code() };
+        if let Some(day) = stored_rates::newest(&database.reader(Arc::default()), euro).await? {
+            metrics.newest_rate_is_from(day);
+        }
+        if let Some(fetch) = &config.rates_fetch {
+            let (feed, cache, metrics) = (rates.clone(), cache.clone(), metrics.clone());
+            let fetch = RateFetch::new(fetch.clone(), database.clone(), clock.clone(), feed, cache, metrics)?;
+            tasks.push(actix_web::rt::spawn(fetch.run(stopping.clone())));
+        }
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
@@ -188,7 +202,7 @@ impl Application {
         }
         let server = server.on_connect(http::connection::opened);
         let server = server.listen(listener).map_err(Error::internal)?.run();
-        Ok(Self { port, operations_port, server, operations, database, cache, watching, stop })
+        Ok(Self { port, operations_port, server, operations, database, cache, tasks, stop })
     }
 
     /// The port that it listens on.
@@ -227,8 +241,11 @@ impl Application {
             operations.stop(false).await;
         }
         // Connections can only be given back while there is a runtime.
-        if let Err(error) = self.watching.await {
-            tracing::warn!(%error, "watching the database failed");
+        self.stop.send_replace(true);
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "a task beside the requests failed");
+            }
         }
         self.database.close().await;
         result
@@ -246,6 +263,7 @@ impl std::fmt::Debug for Application {
 struct Hearing {
     cache: Cache,
     payments: PaymentFeed,
+    new_rates: mpsc::UnboundedSender<NaiveDate>,
 }
 
 impl Hearing {
@@ -257,6 +275,10 @@ impl Hearing {
             }
             News::Commodities => self.cache.changed(&[Tag::Commodities], Cause::Heard).await,
             News::Rates => self.cache.changed(&[Tag::Rates], Cause::Heard).await,
+            News::NewRates(day) => {
+                // Read elsewhere: a database that is busy must not keep this from hearing. An error means the end.
+                let _ = self.new_rates.send(day);
+            }
             News::Everything => {
                 self.cache.flush().await;
                 self.payments.anything_changed();

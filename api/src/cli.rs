@@ -21,7 +21,7 @@ use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
 use crate::import::{
     ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, reference_prices, regulations,
-    tax_rates,
+    successions, tax_rates,
 };
 use crate::progress::Progress;
 use crate::store::Database;
@@ -122,6 +122,11 @@ enum Import {
     /// What banks pay and ask for currencies
     BankRates {
         /// The CSV file; docs/imports.md has its columns
+        file: PathBuf,
+    },
+    /// Which codes took the place of which when the nomenclature changed
+    Successions {
+        /// The CSV file: predecessor, successor
         file: PathBuf,
     },
     /// Titles and dates of regulations
@@ -281,6 +286,11 @@ async fn run_import(database: &Database, import: Import, progress: &Progress) ->
         Import::BankRates { file } => {
             let (rates, now) = (bank_rates::read(&file)?, Clock::system().now());
             Ok(database.write(async |transaction| bank_rates::import(transaction, &rates, now, progress).await).await?)
+        }
+        Import::Successions { file } => {
+            let successions = successions::read(&file)?;
+            let write = async |transaction: &_| successions::import(transaction, &successions, progress).await;
+            Ok(database.write(write).await?)
         }
         Import::Regulations { file } => {
             let regulations = regulations::read(&file)?;

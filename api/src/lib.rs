@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod quota;
 pub mod rate_feed;
+pub mod rate_fetch;
 pub mod seed;
 pub mod shared_store;
 pub mod shutdown;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use chrono::{NaiveDate, NaiveTime};
+
 use async_graphql::parser::types::OperationType;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -39,6 +41,21 @@ pub struct Metrics {
     websockets: IntGauge,
     websocket_closes: IntCounterVec,
     subscriptions: IntGaugeVec,
+    newest_rate: IntGauge,
+    rate_fetches: IntCounterVec,
+}
+
+/// What came of a fetch of rates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// There were new or other rates.
+    Changed,
+    /// The file had nothing new.
+    Unchanged,
+    /// The file was the one that was seen last.
+    NotModified,
+    /// There was no file, or it was bad.
+    Failed,
 }
 
 /// Something that is counted until it is dropped.
@@ -170,6 +187,19 @@ impl Metrics {
                 )
                 .map_err(Error::internal)?,
             )?,
+            newest_rate: register(
+                &registry,
+                IntGauge::new(
+                    "dermaga_newest_rate_timestamp_seconds",
+                    "Start of the day of the newest reference rate; its age is time() minus this. 0 without rates.",
+                )
+                .map_err(Error::internal)?,
+            )?,
+            rate_fetches: counter(
+                "dermaga_rate_fetches_total",
+                "Fetches of rates by outcome (changed, unchanged, not_modified, failed); each try that fails counts.",
+                &["outcome"],
+            )?,
             registry,
         };
         let build = Opts::new("dermaga_build_info", "The version that runs; always 1.");
@@ -248,6 +278,22 @@ impl Metrics {
     pub fn operation_followed(&self, transport: &'static str, kind: OperationType) -> Option<Running> {
         let followed = kind == OperationType::Subscription;
         followed.then(|| Running::new(&self.subscriptions.with_label_values(&[transport])))
+    }
+
+    /// Notes the day of the newest reference rate.
+    pub fn newest_rate_is_from(&self, day: NaiveDate) {
+        self.newest_rate.set(day.and_time(NaiveTime::MIN).and_utc().timestamp());
+    }
+
+    /// Notes a fetch of rates.
+    pub fn rates_fetched(&self, fetched: Fetched) {
+        let outcome = match fetched {
+            Fetched::Changed => "changed",
+            Fetched::Unchanged => "unchanged",
+            Fetched::NotModified => "not_modified",
+            Fetched::Failed => "failed",
+        };
+        self.rate_fetches.with_label_values(&[outcome]).inc();
     }
 
     /// All metrics in the text format of Prometheus.

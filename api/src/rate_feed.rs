@@ -1,16 +1,25 @@
 //! Rates on their way from whoever publishes them to the subscribers of this process.
+//!
+//! Rates that a fetch has stored are told to all replicas over PostgreSQL by the transaction that stored them; each
+//! reads them and tells its own subscribers. On SQLite there is one process, which tells them itself.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use entity::currency_rate::Purpose;
-use tokio::sync::broadcast;
+use entity::currency_rate::{self, Purpose};
+use sea_orm::DbBackend;
+use tokio::sync::{broadcast, mpsc};
 
 use crate::domain::currency::Currency;
+use crate::domain::decimal::Decimal;
 use crate::domain::quotation::{Leg, Outcome, Route};
 use crate::domain::rate::Rate;
+use crate::error::Result;
 use crate::loaders::rates::{FoundRate, MissingPolicy, RateKey, RateSource};
+use crate::metrics::Metrics;
+use crate::shutdown::Stopping;
+use crate::store::{Database, rates};
 
 /// How many publications a subscriber may be behind. A slower one misses the oldest, which are outdated anyway.
 const BACKLOG: usize = 16;
@@ -57,6 +66,41 @@ impl RateFeed {
         Self(broadcast::Sender::new(BACKLOG))
     }
 
+    /// Tells of rates of these days, which some replica has stored, until the server stops.
+    pub async fn tell(
+        self,
+        mut days: mpsc::UnboundedReceiver<NaiveDate>,
+        database: Database,
+        metrics: Metrics,
+        stopping: Stopping,
+    ) {
+        let telling = async {
+            while let Some(day) = days.recv().await {
+                self.changed(&database, &metrics, day).await;
+            }
+        };
+        tokio::select! {
+            () = telling => {}
+            () = stopping.begun() => {}
+        }
+    }
+
+    /// Tells of rates that this process has stored; on PostgreSQL the database tells everybody.
+    pub async fn changed_here(&self, database: &Database, metrics: &Metrics, day: NaiveDate) {
+        if database.backend() != DbBackend::Postgres {
+            self.changed(database, metrics, day).await;
+        }
+    }
+
+    async fn changed(&self, database: &Database, metrics: &Metrics, day: NaiveDate) {
+        metrics.newest_rate_is_from(day);
+        match publication(database, day).await {
+            Ok(Some(publication)) => self.publish(publication),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(error = %error.chain(), "reading new rates failed"),
+        }
+    }
+
     /// Tells everybody who follows.
     pub fn publish(&self, publication: Publication) {
         // An error means that nobody does.
@@ -80,6 +124,33 @@ impl RateFeed {
             }
         })
     }
+}
+
+/// The reference rates of a day as they are stored; `None` when there are none.
+async fn publication(database: &Database, effective: NaiveDate) -> Result<Option<Publication>> {
+    let (purpose, pivot) = (Purpose::Reference, Currency::eur());
+    let reader = database.reader(Arc::default());
+    let rows = rates::of_day(&reader, purpose, pivot.code(), effective).await?;
+    let Some(last) = rows.last() else { return Ok(None) };
+    let sources = rates::sources(&reader, &[&last.source]).await?;
+    let Some(source) = sources.into_iter().next() else { return Ok(None) };
+    let rate = |row: &currency_rate::Model| {
+        let per = u32::try_from(row.quoted_per).ok()?;
+        Some((Currency::from_code(&row.quote)?, Rate::quoted(Decimal::parse(&row.rate).ok()?, per)?))
+    };
+    Ok(Some(Publication {
+        purpose,
+        pivot,
+        effective,
+        rates: rows.iter().filter_map(rate).collect(),
+        source: RateSource {
+            code: source.code,
+            name: source.name,
+            url: source.url,
+            attribution: source.attribution,
+            retrieved_at: Some(source.retrieved_at),
+        },
+    }))
 }
 
 impl Default for RateFeed {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use dermaga_api::import::harmonized_system;
+use dermaga_api::import::{harmonized_system, successions};
 use dermaga_api::progress::Progress;
 use dermaga_api::store::{Database, DatabaseSettings};
 use dermaga_tests::{Backend, TestApp, each_database};
@@ -147,6 +147,34 @@ each_database! {
         assert_eq!(found("asOf: \"2020-01-01\"").await, "");
         assert_eq!(found("asOf: \"2026-02-01\", search: \"kakao\"").await, "18010010 18010090");
         assert_eq!(found("first: 100").await, found("asOf: \"2026-10-30\"").await, "no day is today");
+    }
+
+    /// A code that went is followed to those that took its place, and back, in one statement for a page of codes.
+    async fn codes_are_followed_over_a_change_of_the_nomenclature(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let bring = async |text: &str| {
+            let successions = successions::parse(text.as_bytes())?;
+            let write = async |transaction: &_| successions::import(transaction, &successions, &Progress::hidden()).await;
+            app.database.write(write).await
+        };
+        let file = "predecessor,successor\n1801.00,18010010\n180100,18010090\n";
+        assert_eq!(bring(file).await.unwrap().added, 2);
+        assert!(!bring(file).await.unwrap().is_change());
+        for (line, reason) in [
+            ("180100,18019999", "line 2: there is no commodity 18019999"),
+            ("180100,180100", "line 2: 180100 cannot take its own place"),
+            ("1801001,180100", "line 2: predecessor"),
+        ] {
+            let refused = bring(&format!("predecessor,successor\n{line}\n")).await.unwrap_err().to_string();
+            assert!(refused.contains(reason), "{refused}");
+        }
+        let query = "{ commodity(code: \"180100\") { predecessors { code } successors { code predecessors { code } } } }";
+        assert_eq!(app.graphql(query).await.at("/commodity"), &json!({"predecessors": [], "successors": [
+            {"code": "18010010", "predecessors": [{"code": "180100"}]},
+            {"code": "18010090", "predecessors": [{"code": "180100"}]},
+        ]}));
+        let page = |first: u32| format!("{{ commodities(first: {first}, parent: \"180100\") {{ nodes {{ predecessors {{ code }} }} }} }}");
+        assert_eq!(app.statements_during(&page(2)).await, app.statements_during(&page(1)).await);
     }
 
     /// Walking all pages meets every code once, in the order of the codes.

@@ -53,6 +53,7 @@ mod persisted_documents;
 mod plan_preview;
 mod plans;
 mod quotas;
+mod rate_fetch;
 mod rate_series;
 mod rates;
 mod rates_history;

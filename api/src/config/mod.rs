@@ -17,6 +17,7 @@ pub use settings::{DEFAULT_FILE, FileError, Settings};
 use crate::cache::CacheSettings;
 use crate::domain::duty::RupiahRounding;
 use crate::guard::Limits;
+use crate::rate_fetch::FetchSettings;
 use crate::store::DatabaseSettings;
 use problems::Problems;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub demo_payments: u64,
     /// How often a made-up rate is sent to subscribers; `None` for never.
     pub demo_ticker: Option<Duration>,
+    /// Where reference rates are fetched; `None` for nowhere.
+    pub rates_fetch: Option<FetchSettings>,
     /// How callers sign in; `None` for local mode.
     pub sign_in: Option<SignIn>,
     /// The other sites whose pages may send requests, as they stand in `Origin`.
@@ -248,6 +251,14 @@ impl Settings {
         if self.redis_url.as_deref().is_some_and(|url| !redis(url)) {
             problems.note("redis_url: expected redis://HOST:PORT or redis+unix:///FILE".to_owned());
         }
+        let rates_every = problems.seconds("rates_every", self.rates_every, "3600", 1..=604_800);
+        let rates_fetch = self.rates_url.and_then(|text| {
+            let url = text.parse::<reqwest::Url>().ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+            if url.is_none() {
+                problems.note("rates_url: expected http://… or https://…".to_owned());
+            }
+            Some(FetchSettings { url: url?, every: rates_every })
+        });
         let quota = Quota {
             cost: problems.count("quota_cost", self.quota_cost, if local { "0" } else { "1000000" }, 0..=1_000_000_000),
             window: problems.seconds("quota_window", self.quota_window, "60", 1..=86_400),
@@ -273,6 +284,7 @@ impl Settings {
                 0..=100_000_000,
             ),
             demo_ticker: Some(ticker).filter(|time| !time.is_zero()),
+            rates_fetch,
             sign_in,
             allowed_origins: problems.origins("allowed_origins", self.allowed_origins),
             introspection: problems.truth("introspection", self.introspection, truth(local)),

@@ -84,6 +84,14 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_DEMO_TICKER", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub demo_ticker: Option<String>,
+    /// Where reference rates are fetched, in the format of the ECB's files: an http or https URL [default: none]
+    #[arg(long, env = "DERMAGA_RATES_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub rates_url: Option<String>,
+    /// Seconds between two fetches of rates [default: 3600]
+    #[arg(long, env = "DERMAGA_RATES_EVERY", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub rates_every: Option<String>,
     /// Sign-in by HS256 tokens: the shared secret, at least 32 bytes [default: none]
     #[arg(long, env = "DERMAGA_AUTH_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]

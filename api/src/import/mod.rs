@@ -14,6 +14,7 @@ pub mod harmonized_system;
 pub mod prices;
 pub mod reference_prices;
 pub mod regulations;
+pub mod successions;
 pub mod tax_rates;
 
 mod cells;
@@ -68,7 +69,7 @@ pub enum ImportError {
         /// Which kind of file it is.
         what: &'static str,
         /// The refused lines; everything else in it is zero.
-        report: Report,
+        report: Box<Report>,
     },
     /// The database failed. Nothing is committed.
     #[error("the database failed during the import")]

@@ -99,7 +99,9 @@ fn check_periods(
     stored: &HashMap<FigureKey, reference_price::Model>,
 ) -> Result<(), ImportError> {
     let mut refusals = Refusals::default();
-    let mut series: HashMap<(&str, Kind), Vec<(NaiveDate, NaiveDate, u64)>> = HashMap::new();
+    // The first and the last day, and the line; 0 for what is stored.
+    type Period = (NaiveDate, NaiveDate, u64);
+    let mut series: HashMap<(&str, Kind), Vec<Period>> = HashMap::new();
     let replaced: BTreeSet<_> = figures.iter().map(|(_, figure)| (&figure.product_key, figure.valid_from)).collect();
     for figure in stored.values().filter(|figure| !replaced.contains(&(&figure.product_key, figure.valid_from))) {
         let periods = series.entry((&figure.product_key, figure.kind)).or_default();

@@ -120,7 +120,7 @@ impl Refusals {
             return Ok(value);
         }
         let report = Report { refused: self.first, refused_lines: self.lines, ..Report::default() };
-        Err(ImportError::Refused { what, report })
+        Err(ImportError::Refused { what, report: Box::new(report) })
     }
 }
 

@@ -6,7 +6,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use entity::currency_rate::{self, Purpose};
 use entity::rate_source;
 use sea_orm::sea_query::Value;
-use sea_orm::{ActiveEnum, ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 
 use super::keys::{self, KeyType};
 use super::reader::Reader;
@@ -181,6 +184,62 @@ pub async fn spans(db: &Reader, pairs: &[Pair]) -> Result<HashMap<Pair, (NaiveDa
             Some((pair, (row.earliest?, row.latest?)))
         })
         .collect())
+}
+
+/// The channel on which replicas tell one another of new rates.
+pub const CHANNEL: &str = "dermaga_rates_changed";
+
+/// The lock of whoever imports rates; any number that nobody else takes.
+const IMPORT_LOCK: i64 = 0x6465_726d_7261_7465;
+
+/// Waits until no other replica imports rates. On SQLite there is one writer in any case.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock_imports(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({IMPORT_LOCK})")).await?;
+    }
+    Ok(())
+}
+
+/// Tells all replicas, this one included, of the rates of a day when the transaction is committed, and only then.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn announce(tx: &DatabaseTransaction, day: NaiveDate) -> Result<(), DbErr> {
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{day}')")).await?;
+    }
+    Ok(())
+}
+
+/// The quotes of a purpose in one base currency that are from a day.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_day(
+    db: &Reader,
+    purpose: Purpose,
+    base: &str,
+    day: NaiveDate,
+) -> Result<Vec<currency_rate::Model>, DbErr> {
+    use currency_rate::Column;
+    currency_rate::Entity::all()
+        .filter(Column::Purpose.eq(purpose))
+        .filter(Column::Base.eq(base))
+        .filter(Column::EffectiveDate.eq(day))
+        .order_by_asc(Column::Source)
+        .all(db)
+        .await
+}
+
+/// The day of the newest rate of a pair.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn newest(db: &Reader, pair: Pair) -> Result<Option<NaiveDate>, DbErr> {
+    Ok(spans(db, std::slice::from_ref(&pair)).await?.remove(&pair).map(|(_, newest)| newest))
 }
 
 /// The sources with these codes, in any order.

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDate;
 use entity::ids::{AccountId, PaymentId};
 use sea_orm::DbBackend;
 use sea_orm::sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
@@ -16,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use uuid::Uuid;
 
 use super::database::Database;
+use super::rates;
 use crate::error::{Error, Result};
 use crate::shutdown::Stopping;
 
@@ -43,6 +45,8 @@ pub enum News {
     Commodities,
     /// Currency rates or their sources changed.
     Rates,
+    /// The reference rates of a day were stored.
+    NewRates(NaiveDate),
     /// Anything may have changed.
     Everything,
     /// The database cannot be heard any more.
@@ -82,7 +86,7 @@ async fn watch_postgres<F: Future<Output = ()>>(database: &Database, hear: &impl
 
 async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F) -> Result<()> {
     let mut listener = PgListener::connect_with(pool).await.map_err(Error::internal)?;
-    listener.listen(CHANNEL).await.map_err(Error::internal)?;
+    listener.listen_all([CHANNEL, rates::CHANNEL]).await.map_err(Error::internal)?;
     hear(News::Regained).await;
     let name = Uuid::now_v7().simple().to_string();
     let own_pulse = format!("pulse {name}");
@@ -106,7 +110,11 @@ async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F
         };
         // The driver says so when it has lost the connection.
         let Some(heard) = heard else { return Err(Error::internal("the connection was lost")) };
-        if heard.payload() == own_pulse {
+        if heard.channel() == rates::CHANNEL {
+            if let Ok(day) = heard.payload().parse() {
+                hear(News::NewRates(day)).await;
+            }
+        } else if heard.payload() == own_pulse {
             if let Some(at) = sent.take() {
                 hear(News::Pulse(at.elapsed())).await;
             }

@@ -54,8 +54,8 @@ pub enum ExportDutyResult {
 #[derive(Clone, Debug)]
 pub struct ExportDutyQuote {
     product: String,
-    assessment: Assessment,
-    paid: InRupiah,
+    assessment: Box<Assessment>,
+    paid: Box<InRupiah>,
     rate: Arc<FoundRate>,
 }
 
@@ -268,7 +268,8 @@ impl ExportDutyResult {
         let decree = (currency != Currency::idr()).then(|| rate.source.code.clone());
         let rounding = ctx.request()?.duty_rounding;
         let paid = assessment.in_rupiah(&rate.quotation.rate, decree, paid_on, rounding);
-        Ok(paid.map(|paid| ExportDutyQuote { product: goods.product, assessment, paid, rate }))
+        let assessment = Box::new(assessment);
+        Ok(paid.map(|paid| ExportDutyQuote { product: goods.product, assessment, paid: Box::new(paid), rate }))
     }
 }
 
