@@ -35,10 +35,9 @@ impl Report {
     }
 
     /// How often a payment was rescheduled.
-    pub(crate) fn reschedules(&self) -> u32 {
+    pub(crate) fn reschedules(&self) -> usize {
         let events = self.rows.iter().flat_map(|rows| &rows.events);
-        let count = events.filter(|event| event.kind == payment_event::Kind::PaymentRescheduled).count();
-        u32::try_from(count).unwrap()
+        events.filter(|event| event.kind == payment_event::Kind::PaymentRescheduled).count()
     }
 
     fn all_receipts(&self) -> impl Iterator<Item = &receipt::Model> {

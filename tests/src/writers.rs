@@ -19,8 +19,8 @@ pub struct Told {
     pub receipts: HashMap<String, i64>,
     /// Receipts that were reversed.
     pub reversed: HashSet<String>,
-    /// How often a payment was rescheduled.
-    pub rescheduled: u32,
+    /// The keys of requests that rescheduled a payment: a replay tells of the same again.
+    pub rescheduled: HashSet<String>,
     /// Requests that were answered as replays.
     pub replays: u32,
     /// Requests that were refused.
@@ -165,7 +165,9 @@ impl Writers {
             "reverseReceipt" => {
                 told.reversed.insert(payload["receipt"]["id"].as_str().unwrap().to_owned());
             }
-            _ => told.rescheduled += 1,
+            _ => {
+                told.rescheduled.insert(write.input["idempotencyKey"].as_str().unwrap().to_owned());
+            }
         }
     }
 }
