@@ -231,13 +231,13 @@ impl Query {
         search: Option<String>,
         #[graphql(desc = "Only those directly below this code.")] parent: Option<HsCode>,
         #[graphql(desc = "Only those of this level.")] level: Option<HsLevel>,
-        #[graphql(default = false, desc = "Only those that a duty rule names, and those below them.")]
-        dutiable_only: bool,
-        #[graphql(desc = "The day on which the rule is to be in force. Null: the account's current day.")]
-        as_of: Option<Date>,
+        #[graphql(
+            desc = "Only those that a rule of export duty in force on this day names, and those below them. Null: with and without a rule."
+        )]
+        dutiable_on: Option<Date>,
     ) -> Result<CommodityConnection> {
         let filter = CommodityFilter {
-            dutiable_on: if dutiable_only { Some(day(ctx, as_of)?) } else { None },
+            dutiable_on: dutiable_on.map(|day| day.0),
             parent: parent.map(|code| code.0.as_str().to_owned()),
             level: level.map(Into::into),
             search: search.map(|text| read_search(&text)).transpose()?.flatten(),

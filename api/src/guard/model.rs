@@ -60,6 +60,9 @@ const PUBLIC_TYPES: [&str; 24] = [
     "Regulation",
 ];
 
+/// Days that mean no day when they are null. What is not listed means the account's current one.
+const BOUNDS: [&str; 3] = ["from", "to", "dutiableOn"];
+
 /// The schema as far as the guard has to know it.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -177,8 +180,10 @@ impl Model {
     fn read_field(&mut self, parent: &str, field: &FieldDefinition) -> (String, Field) {
         self.max_arguments = self.max_arguments.max(field.arguments.len());
         let name = field.name.node.to_string();
-        let nullable_day =
-            |argument: &InputValueDefinition| argument.ty.node.nullable && base(&argument.ty.node) == "Date";
+        let nullable_day = |argument: &InputValueDefinition| {
+            let is_bound = BOUNDS.contains(&argument.name.node.as_str());
+            argument.ty.node.nullable && base(&argument.ty.node) == "Date" && !is_bound
+        };
         let read = Field {
             target: base(&field.ty.node).to_owned(),
             rows: rows(parent, field),

@@ -340,6 +340,8 @@ fn public_is_what_is_the_same_for_everybody() {
             "{{ currencyRate({rate}, date: \"2026-10-30\") {{ ... on CurrencyRate {{ rate source {{ name }} }} }} }}"
         ),
         &format!("{{ currencyRate({rate}, date: $set) {{ ... on RateUnavailable {{ nearest {{ rate }} }} }} }}"),
+        "{ commodities(dutiableOn: $day) { totalCount } commodity(code: \"18\") { prices { price } } }",
+        "{ exportDutyQuote(input: {hsCode: \"18\", quantity: \"1\", unit: \"t\", filingDate: \"2026-10-30\"}) { __typename } }",
         "{ __schema { types { name } } __type(name: \"Query\") { name } }",
     ] {
         assert!(public(text), "{text}");
@@ -360,6 +362,8 @@ fn public_is_what_is_the_same_for_everybody() {
         &format!("{{ currencyRate({rate}, date: $none) {{ __typename }} }}"),
         &format!("{{ currencyRate({rate}, date: $unset) {{ __typename }} }}"),
         "{ currencyRates(base: \"EUR\", quotes: [\"IDR\"]) { __typename } }",
+        "{ referencePrices { kind } }",
+        "{ commodity(code: \"18\") { measures { id } } }",
     ] {
         assert!(!public(text), "{text}");
     }
