@@ -169,6 +169,8 @@ proptest! {
     #[test]
     fn a_shown_rate_has_18_right_digits(a in any_rate(), b in any_rate()) {
         let exact = a.over(&b);
+        // Beyond that it saturates, as its documentation says.
+        prop_assume!(*exact.as_ratio() < BigRational::from(BigInt::from(10).pow(38)));
         let shown = exact.to_decimal();
         let digits = shown.mantissa().to_string().trim_end_matches('0').len();
         prop_assert!(digits <= 18, "{}", shown);
