@@ -1,9 +1,9 @@
 //! The cached query layer, between the loaders and the store: fast, bounded, and never stale.
 //!
 //! A batch asks memory first, then Redis where there is one, and the database for what is still missing, once for
-//! all who miss the same key at the same time. What makes that safe is in [`generations`]: an answer carries the
+//! all who miss the same key at the same time. What makes that safe is in `generations.rs`: an answer carries the
 //! moment at which its reading began, and counts only as long as nothing that it depends on changed since. A reader
-//! that was overtaken by a write can therefore keep nothing. [`shared`] does the same across replicas.
+//! that was overtaken by a write can therefore keep nothing. `shared.rs` does the same across replicas.
 //!
 //! Who changes something says so with [`Cache::changed`], after the commit and before the answer. What other
 //! processes change is heard from the database ([`crate::store::watch`]); while the database cannot be heard, nothing
