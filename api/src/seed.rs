@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::import::{duty_rules, ecb, harmonized_system, prices, reference_prices, regulations, tax_rates};
 use crate::progress::Progress;
 use crate::store::{
-    Database, accounts, duty_measures, payments, prices as stored_prices, rates,
+    Database, accounts, commodity_search, duty_measures, payments, prices as stored_prices, rates,
     reference_prices as stored_reference_prices,
 };
 
@@ -76,7 +76,9 @@ pub async fn demo_data(database: &Database, count: u64, seed: u64, progress: &Pr
 pub async fn commodities(database: &Database, progress: &Progress) -> Result<()> {
     database
         .write(async |transaction| {
-            harmonized_system::seed(transaction, COMMODITIES, progress).await.map_err(Error::internal)
+            harmonized_system::seed(transaction, COMMODITIES, progress).await.map_err(Error::internal)?;
+            // What a server stored that made other words of names.
+            commodity_search::refresh(transaction).await.map_err(Error::internal)
         })
         .await?;
     Ok(())

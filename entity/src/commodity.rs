@@ -23,8 +23,6 @@ pub struct Model {
     pub description_id: Option<String>,
     /// The nomenclature and its year, such as `HS 2022`.
     pub nomenclature: String,
-    /// Both names in lower case, for word search.
-    pub search_text: String,
 }
 
 /// Level of a node in the Harmonized System.

@@ -31,7 +31,6 @@ CREATE TABLE commodity (
     description_en {text} NOT NULL,
     description_id {text},
     nomenclature {text} NOT NULL,
-    search_text {text} NOT NULL,
     CONSTRAINT commodity_parent_unless_section CHECK ((parent_code IS NULL) = (level = 'SECTION'))
 ) {table};
 

@@ -196,6 +196,41 @@ async fn trouble_with_redis_is_a_miss() {
     change_and_see("after nonsense").await;
 }
 
+/// While replicas are replaced, two releases share one Redis: neither reads what the other wrote, and each keeps its own.
+#[tokio::test]
+async fn releases_share_a_redis_and_no_answers() {
+    let Some((app, other, redis)) = replicas().await else { return };
+    let mut connection = redis.connection().await;
+    let id = app.debt("INV-1").await.payment_id();
+    let query = format!("{{ payment(id: \"{id}\") {{ version }} }}");
+    until_filled(&[&app, &other], &query, &mut connection).await;
+    until_shared(&app, &query).await;
+
+    // Everything is now as another release would have written it, were its name that.
+    let mut theirs = Vec::new();
+    let keys: Vec<Vec<u8>> = connection.keys("dermaga:*cache:*").await.unwrap();
+    for key in keys {
+        let release = env!("CARGO_PKG_VERSION").as_bytes();
+        let at = key.windows(release.len()).position(|part| part == release);
+        let at = at.expect("the release is a part of each key");
+        let renamed = [&key[..at], b"9.9.9", &key[at + release.len()..]].concat();
+        let () = connection.rename(&key, &renamed).await.unwrap();
+        theirs.push(renamed);
+    }
+    assert!(theirs.len() > 1, "an answer and the versions of its tags");
+    app.cache.forget_memory();
+    let answer = app.graphql(&query).await;
+    assert_eq!(answer.at("/payment/version"), 1);
+    assert_eq!(from(&answer)[1..], [0, 0, 1], "{:#}", answer.body);
+
+    app.change("recordReceipt", new_receipt(&id, "100")).await.done();
+    until(&other, &query, "/payment/version", &json!(2)).await;
+    for key in theirs {
+        let there: bool = connection.exists(&key).await.unwrap();
+        assert!(there, "{} is another release's", String::from_utf8_lossy(&key));
+    }
+}
+
 /// Two servers over one PostgreSQL and one Redis, with little patience for it.
 async fn replicas() -> Option<(TestApp, TestApp, RedisServer)> {
     if !Backend::postgres_is_there() {

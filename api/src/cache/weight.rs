@@ -7,6 +7,7 @@ use entity::{
     regulation,
 };
 
+use crate::domain::words::Vocabulary;
 use crate::store::aging::Aging;
 use crate::store::commodities::Match;
 use crate::store::page::Page;
@@ -71,6 +72,12 @@ impl Weight for Match {
     }
 }
 
+impl Weight for Vocabulary {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.words().iter().map(|word| size_of::<String>() + word.len()).sum::<usize>()
+    }
+}
+
 /// Rows, with those of their texts that vary much in length. Codes of a few letters are taken for a few bytes each.
 macro_rules! rows {
     ($($module:ident: $($text:ident),*;)*) => {$(
@@ -96,7 +103,7 @@ rows! {
     refund: reason;
     payment_event: actor, request_id, reason, before, after, prev_hash, hash;
     regulation: number, title, url;
-    commodity: description_en, description_id, nomenclature, search_text;
+    commodity: description_en, description_id, nomenclature;
 }
 
 /// The bytes of a text that may be missing.

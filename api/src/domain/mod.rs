@@ -16,5 +16,6 @@ pub mod rate;
 pub mod rate_series;
 pub mod rejection;
 pub mod text;
+pub mod words;
 
 pub(crate) mod ratio;

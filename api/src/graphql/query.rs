@@ -22,8 +22,9 @@ use super::types::rate_series::{RateGroup, RateSeries};
 use super::types::reference_price::ReferencePrice;
 use super::types::regulation::Regulation;
 use super::types::viewer::Viewer;
-use crate::domain;
+use crate::domain::{self, words};
 use crate::error::{Error, Result, code};
+use crate::loaders::commodities::CommodityVocabularyKey;
 use crate::loaders::rates::{MissingPolicy, RateKey};
 use crate::store::commodities::{CommodityFilter, Search};
 use crate::store::payments;
@@ -226,7 +227,7 @@ impl Query {
         #[graphql(desc = "How many, at most 100. Null: 20.")] first: Option<i32>,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(
-            desc = "The start of a code, or words that all stand in the English or Indonesian name. Null or blank: no search."
+            desc = "The start of a code, or words that all stand in the names, English and Indonesian: whole words or their beginnings, and where a word is unknown those that are spelt nearly like it. Null or blank: no search."
         )]
         search: Option<String>,
         #[graphql(desc = "Only those directly below this code.")] parent: Option<HsCode>,
@@ -240,7 +241,10 @@ impl Query {
             dutiable_on: dutiable_on.map(|day| day.0),
             parent: parent.map(|code| code.0.as_str().to_owned()),
             level: level.map(Into::into),
-            search: search.map(|text| read_search(&text)).transpose()?.flatten(),
+            search: match search {
+                Some(text) => read_search(ctx, &text).await?,
+                None => None,
+            },
         };
         CommodityConnection::load(ctx, filter, PageArguments { first, after, ..PageArguments::default() }).await
     }
@@ -284,8 +288,29 @@ fn day(ctx: &Context<'_>, date: Option<Date>) -> Result<chrono::NaiveDate> {
     }
 }
 
-/// What a search text asks for. Digits and dots are the start of a code; anything else is words.
-fn read_search(text: &str) -> Result<Option<Search>> {
+/// What a search text asks for, with unknown words replaced by those that may have been meant.
+async fn read_search(ctx: &Context<'_>, text: &str) -> Result<Option<Search>> {
+    Ok(match typed(text)? {
+        Typed::Nothing => None,
+        Typed::Code(digits) => Some(Search::Code(digits)),
+        Typed::Words(words) => {
+            let vocabulary = ctx.load(CommodityVocabularyKey).await?;
+            Some(Search::Words(words.into_iter().map(|word| vocabulary.term(word)).collect()))
+        }
+    })
+}
+
+/// What stands in a search box.
+#[derive(Debug, PartialEq, Eq)]
+enum Typed {
+    Nothing,
+    /// The start of a code, without dots.
+    Code(String),
+    Words(Vec<String>),
+}
+
+/// Digits and dots are the start of a code; anything else is words.
+fn typed(text: &str) -> Result<Typed> {
     if text.len() > MAX_SEARCH_BYTES {
         let message = format!("a search has at most {MAX_SEARCH_BYTES} bytes");
         return Err(Error::caller(code::BAD_USER_INPUT, message));
@@ -293,17 +318,13 @@ fn read_search(text: &str) -> Result<Option<Search>> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-        return Ok((!digits.is_empty()).then_some(Search::Code(digits)));
+        return Ok(if digits.is_empty() { Typed::Nothing } else { Typed::Code(digits) });
     }
-    let words: Vec<String> = text
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let words = words::search_words(text);
     if words.len() > MAX_SEARCH_WORDS {
         return Err(Error::caller(code::BAD_USER_INPUT, format!("a search has at most {MAX_SEARCH_WORDS} words")));
     }
-    Ok((!words.is_empty()).then_some(Search::Words(words)))
+    Ok(if words.is_empty() { Typed::Nothing } else { Typed::Words(words) })
 }
 
 #[cfg(test)]
@@ -313,13 +334,13 @@ mod tests {
     /// A search box takes a code as it is printed, or words in any case.
     #[test]
     fn a_search_is_a_code_or_words() {
-        let read = |text: &str| read_search(text).unwrap();
-        assert_eq!(read("1801.00"), Some(Search::Code("180100".to_owned())));
-        assert_eq!(read(" Biji  KAKAO "), Some(Search::Words(vec!["biji".to_owned(), "kakao".to_owned()])));
+        let read = |text: &str| typed(text).unwrap();
+        assert_eq!(read("1801.00"), Typed::Code("180100".to_owned()));
+        assert_eq!(read(" Biji  KAKAO "), Typed::Words(vec!["biji".to_owned(), "kakao".to_owned()]));
         for blank in ["", "  ", ".", "--"] {
-            assert_eq!(read(blank), None, "{blank}");
+            assert_eq!(read(blank), Typed::Nothing, "{blank}");
         }
-        assert_eq!(read_search(&"a ".repeat(9)).unwrap_err().code(), code::BAD_USER_INPUT);
-        assert_eq!(read_search(&"a".repeat(201)).unwrap_err().code(), code::BAD_USER_INPUT);
+        assert_eq!(typed("b c d e f g h i j").unwrap_err().code(), code::BAD_USER_INPUT);
+        assert_eq!(typed(&"a".repeat(201)).unwrap_err().code(), code::BAD_USER_INPUT);
     }
 }

@@ -15,6 +15,7 @@ use super::report::Refusals;
 use super::{Counts, ImportError, Report, Subject, input};
 use crate::domain::hs_code::{HsCode, HsLevel};
 use crate::progress::Progress;
+use crate::store::commodity_search;
 
 mod format;
 
@@ -182,7 +183,7 @@ async fn store<'a>(
                 continue;
             }
         }
-        rows.push(commodity::ActiveModel::from(wanted).reset_all());
+        rows.push(wanted);
     }
     if !rows.is_empty() {
         // Another import may have stored the same code since it was looked up.
@@ -194,10 +195,11 @@ async fn store<'a>(
                 Column::DescriptionEn,
                 Column::DescriptionId,
                 Column::Nomenclature,
-                Column::SearchText,
             ])
             .to_owned();
-        commodity::Entity::insert_many(rows).on_conflict(there).exec_without_returning(tx).await?;
+        let stored = rows.iter().cloned().map(|row| commodity::ActiveModel::from(row).reset_all());
+        commodity::Entity::insert_many(stored).on_conflict(there).exec_without_returning(tx).await?;
+        commodity_search::index(tx, &rows).await?;
     }
     Ok(())
 }
@@ -226,7 +228,6 @@ fn wanted(code: HsCode, section: HsCode, names: &Names, stored: Option<&commodit
         level: level(code),
         parent_code: parent.map(|parent| parent.to_string()),
         section: section.to_string(),
-        search_text: search_text(&english, indonesian.as_deref()),
         description_en: english,
         description_id: indonesian,
         nomenclature: NOMENCLATURE.to_owned(),
@@ -241,16 +242,6 @@ fn level(code: HsCode) -> Level {
         HsLevel::Subheading => Level::Subheading,
         HsLevel::National => Level::National,
     }
-}
-
-/// Each name on a line, in lower case.
-fn search_text(english: &str, indonesian: Option<&str>) -> String {
-    let mut text = english.to_lowercase();
-    if let Some(indonesian) = indonesian {
-        text.push('\n');
-        text.push_str(&indonesian.to_lowercase());
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use entity::commodity::Model;
 
 use super::{Key, Source, by_shape, one_each};
 use crate::cache::{Policy, Tag};
+use crate::domain::words::Vocabulary;
 use crate::error::Result;
 use crate::store;
 use crate::store::commodities::{CommodityFilter, Match};
@@ -26,6 +27,21 @@ impl Key for CommodityKey {
         let codes: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
         let rows = store::commodities::by_codes(&source.reader, &codes).await?;
         Ok(one_each(keys, rows, |row| Self(row.code.clone())))
+    }
+}
+
+/// The words that occur in names of commodities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CommodityVocabularyKey;
+
+impl Key for CommodityVocabularyKey {
+    type Value = Arc<Vocabulary>;
+    const LOADER: &'static str = "commodity_vocabulary";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let vocabulary = Arc::new(store::commodity_search::vocabulary(&source.reader).await?);
+        Ok(keys.iter().map(|key| (*key, Arc::clone(&vocabulary))).collect())
     }
 }
 

@@ -4,15 +4,19 @@ use std::collections::HashMap;
 
 use chrono::NaiveDate;
 use entity::commodity::{Column, Entity, Level, Model};
-use sea_orm::sea_query::{Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::sea_query::{
+    Alias, Asterisk, CaseStatement, Condition, Expr, ExprTrait, Query, SelectStatement, SimpleExpr,
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 use serde::{Deserialize, Serialize};
 
 use super::children::{self, ParentColumn};
+use super::commodity_search;
 use super::keys::{self, KeyType};
 use super::page::{KeyValue, Page, PageRequest, SortKey};
 use super::reader::Reader;
-use super::text::{contains, starts_with};
+use super::text::starts_with;
+use crate::domain::words::Term;
 
 /// The commodity above.
 const PARENT: ParentColumn<Entity, String> = ParentColumn {
@@ -44,19 +48,17 @@ pub struct CommodityFilter {
 pub enum Search {
     /// The code starts with these digits.
     Code(String),
-    /// Each of these words, in lower case, stands in a name. Never empty.
-    Words(Vec<String>),
+    /// Each of these stands in a name. Never empty.
+    Words(Vec<Term>),
 }
 
-/// How well a commodity fits a search; smaller is better.
+/// How well a commodity fits a search; smaller is better. See [`commodity_search::tier`] for words.
 pub type Rank = i64;
 
-/// The code is the one searched, or a name starts with the first word.
+/// The code is the one searched, or nothing was searched.
 pub const RANK_BEST: Rank = 0;
-/// A word of a name starts with the first word searched.
-pub const RANK_WORD: Rank = 1;
-/// The words stand somewhere in a name, or the code starts with the digits searched.
-pub const RANK_PART: Rank = 2;
+/// The code starts with the digits searched.
+pub const RANK_BELOW: Rank = 1;
 
 /// A commodity with how well it fits.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,7 +70,7 @@ pub struct Match {
 }
 
 impl CommodityFilter {
-    fn condition(&self, backend: DbBackend) -> Condition {
+    fn condition(&self) -> Condition {
         let mut condition = Condition::all();
         if let Some(parent) = &self.parent {
             condition = condition.add(Column::ParentCode.eq(parent));
@@ -84,38 +86,30 @@ impl CommodityFilter {
             )));
         }
         match &self.search {
-            Some(Search::Code(digits)) => condition = condition.add(starts_with(Expr::col(Column::Code), digits)),
-            Some(Search::Words(words)) => {
-                for word in words {
-                    condition = condition.add(contains(backend, Expr::col(Column::SearchText), word.as_str()));
-                }
-            }
-            None => {}
+            Some(Search::Code(digits)) => condition.add(starts_with(Expr::col(Column::Code), digits)),
+            // Words join the table with what the index finds.
+            Some(Search::Words(_)) | None => condition,
         }
-        condition
     }
 
-    fn rank(&self, backend: DbBackend) -> SimpleExpr {
+    /// The commodities, each with its `match_rank`: all that are found, or at least those of a page.
+    fn ranked(&self, backend: DbBackend, request: Option<&PageRequest>) -> SelectStatement {
+        let select = Entity::all().filter(self.condition());
         match &self.search {
-            None => Expr::val(RANK_BEST),
-            Some(Search::Code(digits)) => CaseStatement::new()
-                .case(Expr::col(Column::Code).eq(digits), Expr::val(RANK_BEST))
-                .finally(Expr::val(RANK_PART))
-                .into(),
-            Some(Search::Words(words)) => {
-                let first = words.first().map_or("", String::as_str);
-                let text = || Expr::col(Column::SearchText);
-                CaseStatement::new()
-                    // The search text is the English name and, on its own line, the Indonesian one.
-                    .case(
-                        starts_with(text(), first).or(contains(backend, text(), format!("\n{first}"))),
-                        Expr::val(RANK_BEST),
-                    )
-                    .case(contains(backend, text(), format!(" {first}")), Expr::val(RANK_WORD))
-                    .finally(Expr::val(RANK_PART))
-                    .into()
+            Some(Search::Words(terms)) => commodity_search::ranked(backend, &select.into_query(), terms, request),
+            Some(Search::Code(digits)) => {
+                let rank: SimpleExpr =
+                    CaseStatement::new().case(Expr::col(Column::Code).eq(digits), RANK_BEST).finally(RANK_BELOW).into();
+                select.expr_as(rank.cast_as(Alias::new("bigint")), "match_rank").into_query()
             }
+            None => select.expr_as(Expr::val(RANK_BEST).cast_as(Alias::new("bigint")), "match_rank").into_query(),
         }
+    }
+
+    /// Whether nothing can be found: a word is like none that is known.
+    fn finds_nothing(&self) -> bool {
+        let unknown = |term: &Term| matches!(term, Term::Corrected(words) if words.is_empty());
+        matches!(&self.search, Some(Search::Words(terms)) if terms.iter().any(unknown))
     }
 }
 
@@ -140,13 +134,12 @@ struct MatchRow {
 /// # Errors
 /// When the database does not answer.
 pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) -> Result<Page<Match>, DbErr> {
+    if filter.finds_nothing() {
+        return Ok(request.cut(Vec::new()));
+    }
     let backend = db.get_database_backend();
-    let ranked = Entity::all()
-        .filter(filter.condition(backend))
-        .expr_as(filter.rank(backend).cast_as(Alias::new("bigint")), "match_rank")
-        .into_query();
     let mut query = Query::select();
-    query.column(Asterisk).from_subquery(ranked, Alias::new("ranked"));
+    query.column(Asterisk).from_subquery(filter.ranked(backend, Some(request)), Alias::new("ranked"));
     // Without a search the rank is the same for all; leaving it out lets an index give the order.
     let keys = if filter.search.is_some() { &MATCH_ORDER[..] } else { &MATCH_ORDER[1..] };
     let request = &PageRequest {
@@ -174,14 +167,14 @@ fn strip(mut position: Vec<KeyValue>, keys: &[SortKey]) -> Vec<KeyValue> {
 /// # Errors
 /// When the database does not answer.
 pub async fn count(db: &Reader, filter: &CommodityFilter) -> Result<i64, DbErr> {
-    let count: Option<i64> = Entity::all()
-        .filter(filter.condition(db.get_database_backend()))
-        .select_only()
-        .expr(Expr::cust("count(*)"))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(count.unwrap_or(0))
+    if filter.finds_nothing() {
+        return Ok(0);
+    }
+    let mut query = Query::select();
+    query.expr_as(Expr::cust("count(*)"), Alias::new("n"));
+    query.from_subquery(filter.ranked(db.get_database_backend(), None), Alias::new("ranked"));
+    let row = db.query_one(&query).await?;
+    row.map_or(Ok(0), |row| row.try_get("", "n"))
 }
 
 /// The same page below each of these codes, in one statement.

@@ -8,6 +8,7 @@ pub mod aging;
 pub mod allocations;
 mod children;
 pub mod commodities;
+pub mod commodity_search;
 mod database;
 pub mod duty_measures;
 mod gate;

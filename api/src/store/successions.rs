@@ -38,8 +38,7 @@ pub async fn of_codes(
     };
     let rows: Vec<Vec<Value>> = codes.iter().map(|code| vec![code.as_str().into()]).collect();
     let sql = format!(
-        "SELECT k.n, c.code, c.level, c.parent_code, c.section, c.description_en, c.description_id, c.nomenclature,
-                c.search_text
+        "SELECT k.n, c.code, c.level, c.parent_code, c.section, c.description_en, c.description_id, c.nomenclature
          FROM k
          JOIN commodity_succession s ON s.{here} = k.code
          JOIN commodity c ON c.code = s.{there}

@@ -25,7 +25,6 @@ async fn prepared(url: &str) -> (Database, AccountId) {
                     description_en: String::new(),
                     description_id: None,
                     nomenclature: "HS 2022".to_owned(),
-                    search_text: String::new(),
                 };
                 section.into_active_model().reset_all().insert(transaction).await?;
             }

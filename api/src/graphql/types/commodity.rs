@@ -18,7 +18,8 @@ use crate::loaders::commodities::{
     CommodityChildCountKey, CommodityChildrenKey, CommodityCountKey, CommodityKey, CommodityPageKey,
     CommoditySuccessionKey,
 };
-use crate::store::commodities::{CommodityFilter, Match, RANK_BEST, RANK_WORD, Search};
+use crate::store::commodities::{CommodityFilter, Match, RANK_BEST, Search};
+use crate::store::commodity_search::{self, Tier};
 use crate::store::page::KeyValue;
 use crate::store::prices::PriceSpan;
 use crate::store::successions::Direction;
@@ -44,8 +45,10 @@ pub enum HsLevel {
 pub enum MatchKind {
     /// Its code starts with the digits that were searched.
     Code,
-    /// Its English or Indonesian name contains the words that were searched.
+    /// The words that were searched stand in its names.
     Lexical,
+    /// Words that are spelt nearly like those that were searched stand in its names.
+    Fuzzy,
 }
 
 /// Goods as customs sees them: a node of the Harmonized System.
@@ -256,20 +259,28 @@ impl CommodityConnection {
 impl CommodityEdge {
     fn new(list: &List, filter: &CommodityFilter, found: &Match) -> Self {
         let position = [KeyValue::Int(found.rank), KeyValue::Text(found.commodity.code.clone())];
-        let kind = match filter.search {
-            None => None,
-            Some(Search::Code(_)) => Some(MatchKind::Code),
-            Some(Search::Words(_)) => Some(MatchKind::Lexical),
-        };
-        let score = match found.rank {
-            RANK_BEST => 1.0,
-            RANK_WORD => 0.75,
-            _ => 0.5,
+        let (score, kind) = match filter.search {
+            None => (None, None),
+            Some(Search::Code(_)) => (Some(if found.rank == RANK_BEST { 1.0 } else { 0.5 }), Some(MatchKind::Code)),
+            Some(Search::Words(_)) => {
+                let (tier, corrected) = commodity_search::tier(found.rank);
+                let score = match (tier, corrected) {
+                    (Tier::Title, false) => 1.0,
+                    (Tier::Words, false) => 0.9,
+                    (Tier::TitlePrefix, false) => 0.8,
+                    (Tier::Prefix, false) => 0.7,
+                    (Tier::Title, true) => 0.5,
+                    (Tier::Words, true) => 0.4,
+                    (Tier::TitlePrefix, true) => 0.3,
+                    (Tier::Prefix, true) => 0.2,
+                };
+                (Some(score), Some(if corrected { MatchKind::Fuzzy } else { MatchKind::Lexical }))
+            }
         };
         Self {
             cursor: list.cursor(&position),
             node: Commodity::new(Arc::new(found.commodity.clone())),
-            score: kind.map(|_| score),
+            score,
             matched_on: kind.map(|kind| vec![kind]),
         }
     }

@@ -1,0 +1,310 @@
+//! The full-text index of commodities: FTS5 on SQLite, `tsvector` on PostgreSQL.
+//!
+//! The databases find, the words decide: both indices hold words that [`words`] made, and the order comes from which
+//! words stand where and never from a database's own score, so that it is the same on both.
+
+use std::collections::BTreeSet;
+
+use entity::{commodity, commodity_search, commodity_vocabulary};
+use sea_orm::sea_query::{
+    Alias, Asterisk, Expr, ExprTrait, JoinType, OnConflict, Order, Query, SelectStatement, UnionType,
+};
+use sea_orm::{ActiveValue, DatabaseTransaction, DbBackend, DbErr, EntityTrait, QuerySelect};
+
+use super::page::{KeyValue, PageRequest};
+use super::reader::Reader;
+use crate::domain::words::{self, Term, Vocabulary};
+
+/// Rows written at a time: SQLite takes 32,766 values in a statement.
+const ROWS_AT_A_TIME: usize = 2_000;
+
+/// Where the words of a search stand, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// All of them in the title, as they are.
+    Title,
+    /// All of them somewhere, as they are.
+    Words,
+    /// In the title words that begin so.
+    TitlePrefix,
+    /// Somewhere words that begin so.
+    Prefix,
+}
+
+impl Tier {
+    const ALL: [Self; 4] = [Self::Title, Self::Words, Self::TitlePrefix, Self::Prefix];
+
+    const fn is_title(self) -> bool {
+        matches!(self, Self::Title | Self::TitlePrefix)
+    }
+
+    const fn is_prefix(self) -> bool {
+        matches!(self, Self::TitlePrefix | Self::Prefix)
+    }
+}
+
+/// The bits of a rank below its tier: the id of the row.
+const ID_BITS: u32 = 48;
+/// The bits of an id below the number of words: the code as a number.
+const CODE_BITS: u32 = 32;
+/// Most words that an id tells apart.
+const MOST_WORDS: usize = 9_999;
+
+/// Where the words stand in a commodity of this rank, and whether some of them were corrected.
+pub fn tier(rank: i64) -> (Tier, bool) {
+    let place = rank >> ID_BITS;
+    let tier = usize::try_from(place % 4).ok().and_then(|place| Tier::ALL.get(place));
+    (tier.copied().unwrap_or(Tier::Prefix), place >= 4)
+}
+
+/// Stores the words of these commodities.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn index(tx: &DatabaseTransaction, rows: &[commodity::Model]) -> Result<(), DbErr> {
+    for rows in rows.chunks(ROWS_AT_A_TIME) {
+        let indexed: Vec<_> = rows.iter().map(indexed).collect();
+        let known: BTreeSet<String> = indexed
+            .iter()
+            .flat_map(|row| row.title.split(' ').chain(row.details.split(' ')))
+            .map(str::to_owned)
+            .collect();
+        let indexed = indexed.into_iter().map(|row| commodity_search::ActiveModel {
+            id: ActiveValue::Set(row.id),
+            code: ActiveValue::Set(row.code),
+            revision: ActiveValue::Set(row.revision),
+            title: ActiveValue::Set(row.title),
+            details: ActiveValue::Set(row.details),
+        });
+        let there = OnConflict::column(commodity_search::Column::Code)
+            .update_columns([
+                commodity_search::Column::Id,
+                commodity_search::Column::Revision,
+                commodity_search::Column::Title,
+                commodity_search::Column::Details,
+            ])
+            .to_owned();
+        commodity_search::Entity::insert_many(indexed).on_conflict(there).exec_without_returning(tx).await?;
+        let known: Vec<_> = known
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .map(|word| commodity_vocabulary::ActiveModel { word: ActiveValue::Set(word) })
+            .collect();
+        for words in known.chunks(ROWS_AT_A_TIME) {
+            let there = OnConflict::column(commodity_vocabulary::Column::Word).do_nothing().to_owned();
+            commodity_vocabulary::Entity::insert_many(words.to_vec())
+                .on_conflict(there)
+                .exec_without_returning(tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Indexes commodities that are not, or were in another way. Answers how many.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn refresh(tx: &DatabaseTransaction) -> Result<usize, DbErr> {
+    let missing = Query::select()
+        .expr(Expr::val(1))
+        .from(commodity_search::Entity)
+        .and_where(
+            Expr::col((commodity_search::Entity, commodity_search::Column::Code))
+                .equals((commodity::Entity, commodity::Column::Code)),
+        )
+        .and_where(Expr::col(commodity_search::Column::Revision).eq(words::REVISION))
+        .to_owned();
+    let rows = sea_orm::QueryFilter::filter(commodity::Entity::all(), Expr::exists(missing).not()).all(tx).await?;
+    index(tx, &rows).await?;
+    Ok(rows.len())
+}
+
+/// The row that should be in the index for a commodity.
+fn indexed(row: &commodity::Model) -> commodity_search::Model {
+    let (mut title, mut details) = (Vec::new(), Vec::new());
+    for name in std::iter::once(&row.description_en).chain(&row.description_id) {
+        let end = name.find([',', ';', ':', '(']).unwrap_or(name.len());
+        title.extend(words::words(&name[..end]));
+        details.extend(words::words(&name[end..]));
+    }
+    commodity_search::Model {
+        id: id(title.len() + details.len(), &row.code),
+        code: row.code.clone(),
+        revision: words::REVISION,
+        title: title.join(" "),
+        details: details.join(" "),
+    }
+}
+
+/// The number of a row: fewer words go before more, then by code, sections last. Ordered by it a database stops when a
+/// page is full.
+fn id(words: usize, code: &str) -> i64 {
+    let words = i64::try_from(words.min(MOST_WORDS)).unwrap_or_default();
+    (words << CODE_BITS) | number(code)
+}
+
+/// A code as a number in the order of codes, below 2³²: its digits, filled up to eight, and how many they are. Of a
+/// Roman numeral its letters, of which there are at most six.
+fn number(code: &str) -> i64 {
+    let is_digits = code.bytes().all(|byte| byte.is_ascii_digit());
+    if is_digits {
+        let length = i64::try_from(code.len()).unwrap_or_default();
+        return format!("{code:0<8}").parse::<i64>().map_or(0, |digits| digits * 10 + length);
+    }
+    let letter = |byte: u8| {
+        i64::try_from("IVX".bytes().position(|known| known == byte).map_or(0, |at| at + 1)).unwrap_or_default()
+    };
+    let letters: Vec<i64> = code.bytes().map(letter).chain(std::iter::repeat(0)).take(6).collect();
+    4_000_000_000 + letters.iter().fold(0, |sum, letter| sum * 4 + letter)
+}
+
+/// The words that occur in names of commodities.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn vocabulary(db: &Reader) -> Result<Vocabulary, DbErr> {
+    let words: Vec<String> = commodity_vocabulary::Entity::all()
+        .select_only()
+        .column(commodity_vocabulary::Column::Word)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(Vocabulary::new(words))
+}
+
+/// The `commodities` in which all `terms` stand, each with its rank as `match_rank`: all of them, or of each tier as
+/// many as a page can hold.
+pub(super) fn ranked(
+    backend: DbBackend,
+    commodities: &SelectStatement,
+    terms: &[Term],
+    page: Option<&PageRequest>,
+) -> SelectStatement {
+    let language = Language { backend, terms };
+    let Some(page) = page else {
+        let mut all = commodities.clone();
+        language.join(&mut all, &language.expression(Tier::Prefix));
+        return all;
+    };
+    let corrected = terms.iter().any(|term| matches!(term, Term::Corrected(_)));
+    let tiers = Tier::ALL.into_iter().zip(if corrected { 4_i64.. } else { 0.. }).map(|(tier, place)| {
+        let worst = place << ID_BITS;
+        let mut found = commodities.clone();
+        language.join(&mut found, &language.only(tier));
+        found.expr_as(id_column().add(worst), Alias::new("match_rank"));
+        for (position, beyond) in [(&page.after, true), (&page.before, false)] {
+            if let Some(KeyValue::Int(rank)) = position.as_ref().and_then(|position| position.first()) {
+                // Below zero it bounds nothing, and above all ids everything: as it should for worse and better tiers.
+                let id = rank - worst;
+                found.and_where(if beyond { id_column().gte(id) } else { id_column().lte(id) });
+            }
+        }
+        found
+            .order_by_expr(id_column(), if page.from_end { Order::Desc } else { Order::Asc })
+            .limit(page.fetch_limit() + 1);
+        Query::select().column(Asterisk).from_subquery(found, Alias::new("tier")).to_owned()
+    });
+    tiers.reduce(|mut all, tier| all.union(UnionType::All, tier).to_owned()).unwrap_or_default()
+}
+
+fn id_column() -> Expr {
+    Expr::col((Alias::new("s"), commodity_search::Column::Id))
+}
+
+/// The search language of a database, in which these terms are to be said.
+#[derive(Clone, Copy)]
+struct Language<'a> {
+    backend: DbBackend,
+    terms: &'a [Term],
+}
+
+impl Language<'_> {
+    /// Joins commodities with the rows of the index, as `s`, that fit an expression.
+    fn join(self, commodities: &mut SelectStatement, expression: &str) {
+        let search = Alias::new("s");
+        let of_code = Expr::col((search.clone(), commodity_search::Column::Code))
+            .equals((commodity::Entity, commodity::Column::Code));
+        commodities.join_as(JoinType::InnerJoin, commodity_search::Entity, search, of_code);
+        if self.backend == DbBackend::Postgres {
+            commodities.and_where(Expr::cust_with_values("s.document @@ $1::tsquery", [expression]));
+        } else {
+            let of_id = Expr::cust("commodity_words.rowid = s.id");
+            commodities.join(JoinType::InnerJoin, Alias::new("commodity_words"), of_id);
+            commodities.and_where(Expr::cust_with_values("commodity_words MATCH ?", [expression]));
+        }
+    }
+
+    /// All terms as a tier wants them, and not as a better one does.
+    fn only(self, tier: Tier) -> String {
+        let better: Vec<String> =
+            Tier::ALL.into_iter().filter(|better| *better < tier).map(|better| self.expression(better)).collect();
+        let wanted = self.expression(tier);
+        match (better.is_empty(), self.backend) {
+            (true, _) => wanted,
+            (false, DbBackend::Postgres) => format!("({wanted}) & !({})", better.join(" | ")),
+            (false, _) => format!("({wanted}) NOT ({})", better.join(" OR ")),
+        }
+    }
+
+    /// All terms as a tier wants them.
+    fn expression(self, tier: Tier) -> String {
+        let postgres = self.backend == DbBackend::Postgres;
+        let (and, or) = if postgres { (" & ", " | ") } else { (" AND ", " OR ") };
+        let all: Vec<String> = self
+            .terms
+            .iter()
+            .map(|term| match term {
+                Term::Known(word) => self.word(word, tier.is_title(), tier.is_prefix()),
+                Term::Corrected(words) => {
+                    let any: Vec<String> = words.iter().map(|word| self.word(word, tier.is_title(), false)).collect();
+                    format!("({})", any.join(or))
+                }
+            })
+            .collect();
+        let all = all.join(and);
+        if tier.is_title() && !postgres { format!("title : ({all})") } else { format!("({all})") }
+    }
+
+    /// A word is made of letters and digits alone: nothing in it needs to be escaped.
+    fn word(self, word: &str, title: bool, prefix: bool) -> String {
+        if self.backend == DbBackend::Postgres {
+            let prefix = if prefix { "*" } else { "" };
+            let title = if title { "A" } else { "" };
+            format!("'{word}':{prefix}{title}")
+        } else if prefix {
+            format!("\"{word}\" *")
+        } else {
+            format!("\"{word}\"")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of equal length come in the order of their codes, as in every other list.
+    #[test]
+    fn numbers_are_in_the_order_of_codes() {
+        let codes = [
+            "01", "0101", "010121", "01012100", "010129", "0102", "18", "1801", "97", "99999999", "I", "II", "IV", "V",
+        ];
+        assert!(codes.is_sorted_by_key(|code| number(code)), "{:?}", codes.map(number));
+        assert!(codes.is_sorted());
+        for code in codes {
+            assert!((0..1 << CODE_BITS).contains(&number(code)), "{code}");
+        }
+        assert!(number("XVIII") < 1 << CODE_BITS && number("XXI") > number("XX"));
+        assert!(id(1, "XXI") < id(2, "01"));
+        assert!(id(usize::MAX, "XVIII") < 1 << ID_BITS);
+    }
+
+    #[test]
+    fn a_rank_says_the_tier() {
+        for (at, wanted) in (0..).zip(Tier::ALL) {
+            assert_eq!(tier((at << ID_BITS) + id(3, "1801")), (wanted, false));
+            assert_eq!(tier(((at + 4) << ID_BITS) + id(3, "1801")), (wanted, true));
+        }
+    }
+}
