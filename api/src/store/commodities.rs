@@ -92,17 +92,19 @@ impl CommodityFilter {
         }
     }
 
-    /// The commodities, each with its `match_rank`: all that are found, or at least those of a page.
-    fn ranked(&self, backend: DbBackend, request: Option<&PageRequest>) -> SelectStatement {
+    /// The commodities, each with its `match_rank`: in parts that follow each other.
+    fn ranked(&self, backend: DbBackend, request: &PageRequest) -> Vec<SelectStatement> {
         let select = Entity::all().filter(self.condition());
         match &self.search {
-            Some(Search::Words(terms)) => commodity_search::ranked(backend, &select.into_query(), terms, request),
+            Some(Search::Words(terms)) => {
+                commodity_search::ranked(backend, &select.into_query(), terms, request).into()
+            }
             Some(Search::Code(digits)) => {
                 let rank: SimpleExpr =
                     CaseStatement::new().case(Expr::col(Column::Code).eq(digits), RANK_BEST).finally(RANK_BELOW).into();
-                select.expr_as(rank.cast_as(Alias::new("bigint")), "match_rank").into_query()
+                vec![select.expr_as(rank.cast_as(Alias::new("bigint")), "match_rank").into_query()]
             }
-            None => select.expr_as(Expr::val(RANK_BEST).cast_as(Alias::new("bigint")), "match_rank").into_query(),
+            None => vec![select.expr_as(Expr::val(RANK_BEST).cast_as(Alias::new("bigint")), "match_rank").into_query()],
         }
     }
 
@@ -138,8 +140,6 @@ pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) 
         return Ok(request.cut(Vec::new()));
     }
     let backend = db.get_database_backend();
-    let mut query = Query::select();
-    query.column(Asterisk).from_subquery(filter.ranked(backend, Some(request)), Alias::new("ranked"));
     // Without a search the rank is the same for all; leaving it out lets an index give the order.
     let keys = if filter.search.is_some() { &MATCH_ORDER[..] } else { &MATCH_ORDER[1..] };
     let request = &PageRequest {
@@ -147,12 +147,25 @@ pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) 
         before: request.before.clone().map(|position| strip(position, keys)),
         ..request.clone()
     };
-    query.cond_where(request.condition(keys)).limit(request.fetch_limit());
-    for key in keys {
-        query.order_by(Alias::new(key.column), request.order(key));
+    let mut parts = filter.ranked(backend, request);
+    if request.from_end {
+        parts.reverse();
     }
-    let rows = MatchRow::find_by_statement(backend.build(&query)).all(db).await?;
-    let rows = rows.into_iter().map(|row| Match { commodity: row.commodity, rank: row.match_rank }).collect();
+    let mut rows = Vec::new();
+    for part in parts {
+        let left = request.fetch_limit().saturating_sub(rows.len() as u64);
+        if left == 0 {
+            break;
+        }
+        let mut query = Query::select();
+        query.column(Asterisk).from_subquery(part, Alias::new("ranked"));
+        query.cond_where(request.condition(keys)).limit(left);
+        for key in keys {
+            query.order_by(Alias::new(key.column), request.order(key));
+        }
+        let found = MatchRow::find_by_statement(backend.build(&query)).all(db).await?;
+        rows.extend(found.into_iter().map(|row| Match { commodity: row.commodity, rank: row.match_rank }));
+    }
     Ok(request.cut(rows))
 }
 
@@ -170,9 +183,14 @@ pub async fn count(db: &Reader, filter: &CommodityFilter) -> Result<i64, DbErr> 
     if filter.finds_nothing() {
         return Ok(0);
     }
-    let mut query = Query::select();
-    query.expr_as(Expr::cust("count(*)"), Alias::new("n"));
-    query.from_subquery(filter.ranked(db.get_database_backend(), None), Alias::new("ranked"));
+    let commodities = Entity::all().filter(filter.condition());
+    let mut query = match &filter.search {
+        Some(Search::Words(terms)) => {
+            commodity_search::found(db.get_database_backend(), &commodities.into_query(), terms)
+        }
+        Some(Search::Code(_)) | None => commodities.into_query(),
+    };
+    query.clear_selects().expr_as(Expr::cust("count(*)"), Alias::new("n"));
     let row = db.query_one(&query).await?;
     row.map_or(Ok(0), |row| row.try_get("", "n"))
 }

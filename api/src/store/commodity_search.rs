@@ -22,7 +22,7 @@ const ROWS_AT_A_TIME: usize = 2_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
     /// All of them in the title, as they are.
-    Title,
+    Title = 0,
     /// All of them somewhere, as they are.
     Words,
     /// In the title words that begin so.
@@ -173,43 +173,47 @@ pub async fn vocabulary(db: &Reader) -> Result<Vocabulary, DbErr> {
     Ok(Vocabulary::new(words))
 }
 
-/// The `commodities` in which all `terms` stand, each with its rank as `match_rank`: all of them, or of each tier as
-/// many as a page can hold.
+/// The `commodities` in which all `terms` stand.
+pub(super) fn found(backend: DbBackend, commodities: &SelectStatement, terms: &[Term]) -> SelectStatement {
+    let language = Language { backend, terms };
+    let mut all = commodities.clone();
+    language.join(&mut all, &language.expression(Tier::Prefix));
+    all
+}
+
+/// The `commodities` in which all `terms` stand, each with its rank as `match_rank`, in two parts that follow each other:
+/// where they stand as whole words, and where only as beginnings of words. Of each tier as many as the page can hold.
+///
+/// A page of frequent words is full with the first part. The other one would read all that they find only to leave it
+/// out again.
 pub(super) fn ranked(
     backend: DbBackend,
     commodities: &SelectStatement,
     terms: &[Term],
-    page: Option<&PageRequest>,
-) -> SelectStatement {
+    page: &PageRequest,
+) -> [SelectStatement; 2] {
     let language = Language { backend, terms };
-    let Some(page) = page else {
-        let mut all = commodities.clone();
-        language.join(&mut all, &language.expression(Tier::Prefix));
-        return all;
-    };
     let corrected = terms.iter().any(|term| matches!(term, Term::Corrected(_)));
-    let tiers = Tier::ALL.into_iter().zip(if corrected { 4_i64.. } else { 0.. }).map(|(tier, place)| {
-        let worst = place << ID_BITS;
+    let id = language.id();
+    let tier = |tier: Tier| {
+        let worst = (tier as i64 + if corrected { 4 } else { 0 }) << ID_BITS;
         let mut found = commodities.clone();
         language.join(&mut found, &language.only(tier));
-        found.expr_as(id_column().add(worst), Alias::new("match_rank"));
+        found.expr_as(id.clone().add(worst), Alias::new("match_rank"));
         for (position, beyond) in [(&page.after, true), (&page.before, false)] {
             if let Some(KeyValue::Int(rank)) = position.as_ref().and_then(|position| position.first()) {
                 // Below zero it bounds nothing, and above all ids everything: as it should for worse and better tiers.
-                let id = rank - worst;
-                found.and_where(if beyond { id_column().gte(id) } else { id_column().lte(id) });
+                let bound = rank - worst;
+                found.and_where(if beyond { id.clone().gte(bound) } else { id.clone().lte(bound) });
             }
         }
-        found
-            .order_by_expr(id_column(), if page.from_end { Order::Desc } else { Order::Asc })
-            .limit(page.fetch_limit() + 1);
+        // One more than the page, since the row of the position itself is still there.
+        found.order_by_expr(id.clone(), if page.from_end { Order::Desc } else { Order::Asc });
+        found.limit(page.fetch_limit() + 1);
         Query::select().column(Asterisk).from_subquery(found, Alias::new("tier")).to_owned()
-    });
-    tiers.reduce(|mut all, tier| all.union(UnionType::All, tier).to_owned()).unwrap_or_default()
-}
-
-fn id_column() -> Expr {
-    Expr::col((Alias::new("s"), commodity_search::Column::Id))
+    };
+    let both = |one, other| tier(one).union(UnionType::All, tier(other)).to_owned();
+    [both(Tier::Title, Tier::Words), both(Tier::TitlePrefix, Tier::Prefix)]
 }
 
 /// The search language of a database, in which these terms are to be said.
@@ -220,6 +224,11 @@ struct Language<'a> {
 }
 
 impl Language<'_> {
+    /// The id of a row of the index. On SQLite as the index has it, which is in this order: so it stops where it may.
+    fn id(self) -> Expr {
+        Expr::cust(if self.backend == DbBackend::Postgres { "s.id" } else { "commodity_words.rowid" })
+    }
+
     /// Joins commodities with the rows of the index, as `s`, that fit an expression.
     fn join(self, commodities: &mut SelectStatement, expression: &str) {
         let search = Alias::new("s");
