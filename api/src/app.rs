@@ -71,6 +71,8 @@ pub struct State {
     pub allowed_origins: Vec<String>,
     /// How many rows a page may have.
     pub max_page_size: u32,
+    /// Loads the keys of an operation in batches, which benchmarks leave out.
+    pub batching: bool,
     /// How duty and levy are rounded to whole rupiah.
     pub duty_rounding: RupiahRounding,
     /// When the server begins to stop.
@@ -177,6 +179,7 @@ impl Application {
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
+            batching: config.batching,
             duty_rounding: config.duty_rounding,
             stopping,
         });

@@ -9,7 +9,6 @@
 
 #![allow(clippy::print_stdout, clippy::float_arithmetic)]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,12 +127,12 @@ async fn measure(options: &Options, database: &Database, more: &[&str], ids: &mu
     };
     // Long enough for the cache to fill and for everything to be warm.
     closed_loop(CLIENTS, Duration::from_secs(options.seconds), work).await;
-    let before = metrics(&clients[0]).await;
+    let before = clients[0].metrics().await;
     let (cpu, database_cpu) = (server.cpu(), database.cpu());
     let (requests, took) =
         closed_loop(CLIENTS, Duration::from_secs(options.seconds), |client, turn| work(client, turn + 1_000_000)).await;
     let (cpu, database_cpu) = (server.cpu() - cpu, database.cpu() - database_cpu);
-    let after = metrics(&clients[0]).await;
+    let after = clients[0].metrics().await;
     let rise = |name: &str| {
         after.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| value).sum::<f64>()
             - before.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| value).sum::<f64>()
@@ -207,7 +206,7 @@ async fn fill(options: &Options, database: &Database, ids: &[String]) {
         if keys % 10_000 == 0 {
             let page: Vec<&String> = ids.iter().skip(keys / 100 % ids.len()).take(100).collect();
             client.ask(query, &json!({ "ids": page })).await;
-            let metrics = metrics(&client).await;
+            let metrics = client.metrics().await;
             most = most.max(metrics.get("dermaga_cache_bytes").copied().unwrap_or_default());
         }
     }
@@ -217,14 +216,4 @@ async fn fill(options: &Options, database: &Database, ids: &[String]) {
         most / 1_048_576.0,
         (server.resident() - before) / 1_048_576.0
     );
-}
-
-/// The server's metrics, by name with labels.
-async fn metrics(client: &Client) -> HashMap<String, f64> {
-    let text = client.get("/metrics").await;
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .filter_map(|line| line.rsplit_once(' '))
-        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
-        .collect()
 }

@@ -1,5 +1,6 @@
 //! Clients that ask and ask again.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -37,6 +38,29 @@ impl Client {
         });
         assert!(!refused, "{data}");
         data
+    }
+
+    /// Asks, and says whether the answer has no errors. User errors are answers.
+    pub async fn try_ask(&self, query: &str, variables: &Value) -> bool {
+        let body = json!({ "query": query, "variables": variables });
+        let Ok(answer) = self.http.post(format!("{}/graphql", self.address)).json(&body).send().await else {
+            return false;
+        };
+        // Parsing it would cost the client more than writing it costs the server.
+        answer.text().await.is_ok_and(|text| !text.contains("\"errors\":"))
+    }
+
+    /// The server's metrics, by name with labels.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn metrics(&self) -> HashMap<String, f64> {
+        let text = self.get("/metrics").await;
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines
+            .filter_map(|line| line.rsplit_once(' '))
+            .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+            .collect()
     }
 
     /// Gets a path, as text.

@@ -9,4 +9,8 @@
 pub mod client;
 pub mod cpu;
 pub mod database;
+pub mod measure;
+pub mod mode;
+pub mod report;
+pub mod scenario;
 pub mod server;

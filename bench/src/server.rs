@@ -60,9 +60,16 @@ impl Drop for Server {
     }
 }
 
-/// The release build, whatever the benchmark itself was built with.
-fn binary() -> PathBuf {
+/// The build beside this program, or for a bench target the release build, whatever that itself was built with.
+///
+/// # Panics
+/// When there is none.
+pub fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("a process has a file");
+    let beside = own.with_file_name("dermaga");
+    if beside.is_file() {
+        return beside;
+    }
     let target = own.ancestors().nth(3).expect("it lies in target/PROFILE/deps");
     let binary = target.join("release").join("dermaga");
     assert!(binary.is_file(), "no {}: cargo build --release", binary.display());

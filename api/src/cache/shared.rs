@@ -8,7 +8,7 @@
 //! Redis may lose or forget things while a replica cannot see it. So a replica that has newly reached Redis, or whose
 //! word of a change did not arrive, first deletes the version on which all answers depend.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,12 +80,8 @@ impl SharedLevel {
     /// `None` when Redis cannot be asked.
     pub(super) async fn ask(&self, asked: &[(&KeyBytes, Tag)]) -> Option<(Vec<Option<Vec<u8>>>, Claims)> {
         let link = self.settle().await?;
-        let mut tags: Vec<Tag> = Vec::new();
-        for (_, tag) in asked {
-            if !tags.contains(tag) {
-                tags.push(*tag);
-            }
-        }
+        let mut seen = HashSet::with_capacity(asked.len());
+        let tags: Vec<Tag> = asked.iter().map(|(_, tag)| *tag).filter(|tag| seen.insert(*tag)).collect();
         let mut call = self.read.prepare_invoke();
         call.key(self.key(EVERYTHING));
         for tag in &tags {

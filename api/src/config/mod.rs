@@ -62,6 +62,8 @@ pub struct Config {
     pub quota: Option<Quota>,
     /// Rows in a page at the most.
     pub max_page_size: u32,
+    /// Loads the keys of an operation in batches.
+    pub batching: bool,
     /// How duty and levy are rounded to whole rupiah.
     pub duty_rounding: RupiahRounding,
     /// What one document may ask for.
@@ -299,6 +301,7 @@ impl Settings {
             )),
             trusted_documents: self.trusted_documents.map(PathBuf::from),
             quota: Some(quota).filter(|quota| quota.cost > 0),
+            batching: problems.switch("batching", self.batching.as_deref(), true),
             max_page_size: problems.count("max_page_size", self.max_page_size, "100", 1..=10_000),
             duty_rounding: problems.parse(
                 "duty_rounding",

@@ -71,6 +71,11 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_CACHE_TTL", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub cache_ttl: Option<String>,
+    /// Loads the keys of an operation in batches. Off it is what servers do that do not: for benchmarks, which say what
+    /// batching is worth: on or off [default: on]
+    #[arg(long, env = "DERMAGA_BATCHING", value_name = "SWITCH", global = true, hide = true)]
+    #[serde(skip)]
+    pub batching: Option<String>,
     /// Keeps answers that were overtaken by a change, which makes them wrong. For the checker of staleness, which must
     /// find it: on or off [default: off]
     #[arg(long, env = "DERMAGA_CACHE_LATE_FILLS", value_name = "SWITCH", global = true, hide = true)]

@@ -25,13 +25,21 @@ use crate::store::{Batch, Meter, Served};
 pub struct Loads {
     source: Source,
     queues: Mutex<HashMap<TypeId, Arc<dyn AnyQueue>>>,
+    batching: bool,
     begun: AtomicBool,
 }
 
 impl Loads {
     /// An empty queue for a new operation.
     pub fn new(source: Source) -> Self {
-        Self { source, queues: Mutex::default(), begun: AtomicBool::new(false) }
+        Self { source, queues: Mutex::default(), batching: true, begun: AtomicBool::new(false) }
+    }
+
+    /// The same without batches and without a memory of what was loaded: a statement for each key of each resolver.
+    /// For benchmarks, which say what batching is worth.
+    #[must_use]
+    pub fn one_by_one(self) -> Self {
+        Self { batching: false, ..self }
     }
 
     /// Counts what the operation runs.
@@ -79,10 +87,14 @@ impl Loads {
         Ok(values)
     }
 
-    /// One batch for each loader that has keys queued.
+    /// One batch for each loader that has keys queued; without batching, one for each key.
     pub(super) fn take_batches(&self) -> Vec<LocalBoxFuture<'static, ()>> {
         let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
-        let batches: Vec<_> = queues.into_iter().filter_map(AnyQueue::take_batch).collect();
+        let batches: Vec<_> = if self.batching {
+            queues.into_iter().filter_map(AnyQueue::take_batch).collect()
+        } else {
+            queues.into_iter().flat_map(AnyQueue::take_keys).collect()
+        };
         self.begun.fetch_or(!batches.is_empty(), Ordering::Relaxed);
         batches
     }
@@ -106,6 +118,7 @@ impl std::fmt::Debug for Loads {
 type Waiting<K> = Vec<(K, oneshot::Sender<Result<<K as Key>::Value>>)>;
 
 struct Queue<K: Key> {
+    source: Source,
     loader: Loader<K, Result<K::Value>, Batches>,
     waiting: Mutex<Waiting<K>>,
 }
@@ -113,8 +126,9 @@ struct Queue<K: Key> {
 impl<K: Key> Queue<K> {
     fn new(source: Source) -> Self {
         // The queue has gathered the batch already: no yielding for more keys, and no cut at 200.
-        let loader = Loader::new(Batches { source }).with_yield_count(0).with_max_batch_size(usize::MAX);
-        Self { loader, waiting: Mutex::default() }
+        let batches = Batches { source: source.clone() };
+        let loader = Loader::new(batches).with_yield_count(0).with_max_batch_size(usize::MAX);
+        Self { source, loader, waiting: Mutex::default() }
     }
 
     fn push(&self, key: K) -> oneshot::Receiver<Result<K::Value>> {
@@ -127,6 +141,7 @@ impl<K: Key> Queue<K> {
 /// A queue of keys of some type.
 trait AnyQueue: Send + Sync {
     fn take_batch(self: Arc<Self>) -> Option<LocalBoxFuture<'static, ()>>;
+    fn take_keys(self: Arc<Self>) -> Vec<LocalBoxFuture<'static, ()>>;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -149,6 +164,18 @@ impl<K: Key> AnyQueue for Queue<K> {
                 let _ = sender.send(answer);
             }
         }))
+    }
+
+    fn take_keys(self: Arc<Self>) -> Vec<LocalBoxFuture<'static, ()>> {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        let alone = waiting.into_iter().map(|(key, sender)| -> LocalBoxFuture<'static, ()> {
+            let mut batches = Batches { source: self.source.clone() };
+            Box::pin(async move {
+                let answer = batches.load(std::slice::from_ref(&key)).await.remove(&key);
+                let _ = sender.send(answer.unwrap_or_else(|| Err(abandoned(K::LOADER))));
+            })
+        });
+        alone.collect()
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {

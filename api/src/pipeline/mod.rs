@@ -128,7 +128,8 @@ async fn admit(
         account: caller.account,
         cache: state.cache.clone(),
     };
-    let loads = Arc::new(Loads::new(source));
+    let loads = Loads::new(source);
+    let loads = Arc::new(if state.batching { loads } else { loads.one_by_one() });
     let stages = Stages::default();
     let mut prepared = Request::new(resolved.text.as_ref()).variables(request.variables);
     prepared.operation_name = request.operation_name;

@@ -1,0 +1,227 @@
+//! Runs as tables, JSON and one page of HTML, and what is better or worse in one than in another.
+
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::measure::Measurement;
+
+/// Everything that was measured of one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// What it is called: a mode, or what somebody named it.
+    pub name: String,
+    /// Seconds since 1970 at its end.
+    pub at: u64,
+    /// The database, and how many payments it held.
+    pub setting: String,
+    /// One for each scenario and load.
+    pub measurements: Vec<Measurement>,
+}
+
+/// A figure of a measurement that can be better or worse.
+#[derive(Clone, Copy)]
+pub struct Figure {
+    /// Its name in reports, with its unit.
+    pub name: &'static str,
+    /// Its value.
+    pub of: fn(&Measurement) -> f64,
+    /// Whether more of it is better.
+    pub more_is_better: bool,
+}
+
+impl std::fmt::Debug for Figure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Figure").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The figures that are compared.
+pub const FIGURES: &[Figure] = &[
+    Figure { name: "statements", of: |seen| seen.statements, more_is_better: false },
+    Figure { name: "CPU µs", of: Measurement::cpu_us, more_is_better: false },
+    Figure { name: "server CPU µs", of: |seen| seen.server_cpu_us, more_is_better: false },
+    Figure { name: "p50 ms", of: |seen| seen.p50_ms, more_is_better: false },
+    Figure { name: "p99 ms", of: |seen| seen.p99_ms, more_is_better: false },
+    Figure { name: "requests/s", of: |seen| seen.throughput, more_is_better: true },
+    Figure { name: "resident MB", of: |seen| seen.resident_mb, more_is_better: false },
+];
+
+impl Figure {
+    /// By how much it changed from one measurement to another, as a part of the first. `None` where the first is zero.
+    pub fn change(&self, from: &Measurement, to: &Measurement) -> Option<f64> {
+        let (from, to) = ((self.of)(from), (self.of)(to));
+        (from > 0.0).then(|| (to - from) / from)
+    }
+
+    /// Whether a change is for the worse by more than a part.
+    pub fn is_worse(&self, change: f64, than: f64) -> bool {
+        if self.more_is_better { change < -than } else { change > than }
+    }
+}
+
+/// The table of a run.
+pub fn table(run: &Run) -> String {
+    let mut text = format!("{}: {}\n", run.name, run.setting);
+    let _ = writeln!(
+        text,
+        "{:<9} {:<5} {:>8} {:>7} {:>9} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6} {:>9} {:>9} {:>7}",
+        "scenario",
+        "load",
+        "requests",
+        "success",
+        "req/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "stmts",
+        "batches",
+        "hits",
+        "server µs",
+        "db µs",
+        "MB"
+    );
+    for seen in &run.measurements {
+        let _ = writeln!(
+            text,
+            "{:<9} {:<5} {:>8} {:>6.1}% {:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>7.2} {:>5.1}% {:>9.0} {:>9.0} {:>7.1}",
+            seen.scenario,
+            seen.load,
+            seen.requests,
+            seen.success * 100.0,
+            seen.throughput,
+            seen.p50_ms,
+            seen.p90_ms,
+            seen.p99_ms,
+            seen.statements,
+            seen.batches,
+            seen.hits * 100.0,
+            seen.server_cpu_us,
+            seen.database_cpu_us,
+            seen.resident_mb
+        );
+    }
+    text
+}
+
+/// What changed between two runs, and what of it is worse by more than `threshold` (a part of one).
+pub fn compare(from: &Run, to: &Run, threshold: f64) -> (String, Vec<String>) {
+    let mut text = format!("{} → {}\n{:<9} {:<5}", from.name, to.name, "scenario", "load");
+    for figure in FIGURES {
+        let _ = write!(text, " {:>23}", figure.name);
+    }
+    text.push('\n');
+    let mut worse = Vec::new();
+    for before in &from.measurements {
+        let same = |seen: &&Measurement| seen.scenario == before.scenario && seen.load == before.load;
+        let Some(after) = to.measurements.iter().find(same) else { continue };
+        let _ = write!(text, "{:<9} {:<5}", before.scenario, before.load);
+        for figure in FIGURES {
+            let (from, to) = ((figure.of)(before), (figure.of)(after));
+            let change = figure.change(before, after);
+            let percent = change.map_or(String::new(), |change| format!("{:+.0} %", change * 100.0));
+            let _ = write!(text, " {:>7} →{:>7} {:>6}", short(from), short(to), percent);
+            if let Some(change) = change.filter(|change| figure.is_worse(*change, threshold)) {
+                worse.push(format!("{} {}: {} {:+.0} %", before.scenario, before.load, figure.name, change * 100.0));
+            }
+        }
+        text.push('\n');
+    }
+    (text, worse)
+}
+
+/// A figure in at most six letters.
+fn short(figure: f64) -> String {
+    match figure {
+        figure if figure >= 100_000.0 => format!("{:.0}k", figure / 1_000.0),
+        figure if figure >= 100.0 => format!("{figure:.0}"),
+        figure if figure >= 10.0 => format!("{figure:.1}"),
+        figure => format!("{figure:.2}"),
+    }
+}
+
+/// One page with the runs side by side: a bar for each run, under each scenario, load and figure.
+pub fn html(runs: &[Run]) -> String {
+    let mut page = String::from(HEAD);
+    for run in runs {
+        let _ = write!(page, "<p><b>{}</b>: {}</p>", escape(&run.name), escape(&run.setting));
+    }
+    for figure in FIGURES {
+        let better = if figure.more_is_better { "more is better" } else { "less is better" };
+        let _ = write!(page, "<h2>{} <small>{better}</small></h2><div class=grid>", escape(figure.name));
+        for seen in runs.first().map_or(&[][..], |run| &run.measurements) {
+            let same = |other: &&Measurement| other.scenario == seen.scenario && other.load == seen.load;
+            let values: Vec<(&str, f64)> = runs
+                .iter()
+                .filter_map(|run| Some((run.name.as_str(), (figure.of)(run.measurements.iter().find(same)?))))
+                .collect();
+            let most = values.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
+            let _ = write!(page, "<figure><figcaption>{}, {}</figcaption>", escape(&seen.scenario), escape(&seen.load));
+            for (at, (name, value)) in values.iter().enumerate() {
+                let _ = write!(
+                    page,
+                    "<div class=row><span>{}</span><i class=c{} style=width:{:.1}%></i><b>{}</b></div>",
+                    escape(name),
+                    at % 4,
+                    value / most * 60.0,
+                    short(*value)
+                );
+            }
+            page.push_str("</figure>");
+        }
+        page.push_str("</div>");
+    }
+    page.push_str("</body></html>\n");
+    page
+}
+
+const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>Dermaga benchmark</title><style>\
+body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b2733}\
+h2{margin:2rem 0 .5rem;font-size:1.1rem}small{color:#667;font-weight:400}\
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:.75rem}\
+figure{margin:0;padding:.6rem .8rem;border:1px solid #dde3ea;border-radius:.4rem}\
+figcaption{font-weight:600;margin-bottom:.3rem}.row{display:flex;align-items:center;gap:.4rem;height:1.5rem}\
+.row span{width:4.5rem}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
+.c0{background:#c2573d}.c1{background:#d9a441}.c2{background:#2f7d6b}.c3{background:#3c5fa0}\
+</style></head><body><h1>Dermaga benchmark</h1>";
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, throughput: f64, statements: f64) -> Run {
+        let seen = Measurement {
+            scenario: "page".to_owned(),
+            load: "one".to_owned(),
+            throughput,
+            statements,
+            ..Measurement::default()
+        };
+        Run { name: name.to_owned(), at: 0, setting: "SQLite".to_owned(), measurements: vec![seen] }
+    }
+
+    #[test]
+    fn worse_is_what_is_slower_or_costs_more() {
+        let (text, worse) = compare(&run("a", 100.0, 4.0), &run("b", 80.0, 2.0), 0.1);
+        assert_eq!(worse, ["page one: requests/s -20 %"]);
+        assert!(text.contains("-50 %"), "{text}");
+        let (_, worse) = compare(&run("a", 100.0, 4.0), &run("b", 95.0, 5.0), 0.1);
+        assert_eq!(worse, ["page one: statements +25 %"]);
+    }
+
+    #[test]
+    fn names_are_text_in_the_page() {
+        let page = html(&[run("<script>", 1.0, 1.0)]);
+        assert!(page.contains("&lt;script&gt;") && !page.contains("<script>"));
+    }
+
+    #[test]
+    fn a_run_is_read_as_it_was_written() {
+        let run = run("a", 1.5, 2.0);
+        assert_eq!(serde_json::from_str::<Run>(&serde_json::to_string(&run).unwrap()).unwrap(), run);
+    }
+}
