@@ -275,6 +275,7 @@ impl Hearing {
             }
             News::Commodities => self.cache.changed(&[Tag::Commodities], Cause::Heard).await,
             News::Rates => self.cache.changed(&[Tag::Rates], Cause::Heard).await,
+            News::Sources => self.cache.changed(&[Tag::Sources], Cause::Heard).await,
             News::NewRates(day) => {
                 // Read elsewhere: a database that is busy must not keep this from hearing. An error means the end.
                 let _ = self.new_rates.send(day);

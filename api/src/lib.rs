@@ -4,6 +4,7 @@
 //! Nothing calls back. What is pure, with no input or output, is in [`domain`].
 
 pub mod app;
+pub mod assistant;
 pub mod auth;
 pub mod bounded;
 pub mod cache;
