@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
 use crate::import::{
-    ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, reference_prices, regulations,
-    successions, tax_rates,
+    ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, prompts, reference_prices,
+    regulations, successions, tax_rates,
 };
 use crate::progress::Progress;
 use crate::store::Database;
@@ -129,7 +129,12 @@ enum Import {
         /// The CSV file: predecessor, successor
         file: PathBuf,
     },
-    /// Titles and dates of regulations
+    /// Questions that the assistant is known to answer well
+    Prompts {
+        /// The CSV file: name, title, category, template and, if there is one, active
+        file: PathBuf,
+    },
+    /// Titles, dates and texts of regulations
     Regulations {
         /// The CSV file; docs/imports.md has its columns
         file: PathBuf,
@@ -291,6 +296,10 @@ async fn run_import(database: &Database, import: Import, progress: &Progress) ->
             let successions = successions::read(&file)?;
             let write = async |transaction: &_| successions::import(transaction, &successions, progress).await;
             Ok(database.write(write).await?)
+        }
+        Import::Prompts { file } => {
+            let prompts = prompts::read(&file)?;
+            Ok(database.write(async |transaction| prompts::import(transaction, &prompts, progress).await).await?)
         }
         Import::Regulations { file } => {
             let regulations = regulations::read(&file)?;
