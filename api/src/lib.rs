@@ -15,6 +15,7 @@ pub mod config;
 pub mod demo;
 pub mod documents;
 pub mod domain;
+pub mod duty_quote;
 pub mod error;
 pub mod graphql;
 pub mod guard;

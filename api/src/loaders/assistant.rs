@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use entity::{prompt, regulation_chunk};
+use chrono::NaiveDate;
+use entity::{assistant_use, prompt, regulation_chunk};
 
 use super::{Key, Source, one_each};
 use crate::cache::{Policy, Tag, Weight};
@@ -123,5 +124,23 @@ impl Key for ChunkKey {
         let ids: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
         let rows = store::regulation_chunks::by_ids(&source.reader, &ids).await?;
         Ok(one_each(keys, rows, |row| Self(row.id.clone())))
+    }
+}
+
+/// What the account used on a day (UTC). Never kept: it changes with each question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UseKey(pub NaiveDate);
+
+impl Key for UseKey {
+    type Value = Option<Arc<assistant_use::Model>>;
+    const LOADER: &'static str = "assistant_use";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let row = store::assistant_uses::on(&source.reader, source.account, key.0).await?;
+            answers.insert(*key, row.map(Arc::new));
+        }
+        Ok(answers)
     }
 }
