@@ -44,8 +44,13 @@ pub struct Hits {
 
 /// Finds chunks that are in force on a day.
 pub fn chunks(index: &Index, wanted: &Wanted<'_>, on: NaiveDate) -> Hits {
+    chunks_where(index, wanted, on, |_| true)
+}
+
+/// Finds those of the chunks in force on a day that `also` says.
+pub fn chunks_where(index: &Index, wanted: &Wanted<'_>, on: NaiveDate, also: impl Fn(usize) -> bool) -> Hits {
     let valid = |at: usize| {
-        index.chunks.get(at).is_some_and(|chunk| {
+        also(at) && index.chunks.get(at).is_some_and(|chunk| {
             chunk.row.valid_from.is_none_or(|from| from <= on) && chunk.row.valid_to.is_none_or(|to| on <= to)
         })
     };

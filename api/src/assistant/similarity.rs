@@ -141,14 +141,15 @@ pub fn fuse(orders: &[Vec<usize>]) -> Vec<usize> {
     fused.into_iter().map(|(at, _)| at).collect()
 }
 
-/// A share of some, for a report.
-pub fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// A similarity from thousandths.
+pub fn of_thousandths(thousandths: u32) -> f64 {
+    f64::from(thousandths) / 1_000.0
 }
 
-/// A percentage of some, for a report.
-pub fn percent(part: usize, whole: usize) -> f64 {
-    share(part, whole) * 100.0
+/// A similarity in thousandths; one that is none is the nearest that is.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1,000")]
+pub fn to_thousandths(similarity: f64) -> u32 {
+    (similarity.clamp(0.0, 1.0) * 1_000.0).round() as u32
 }
 
 #[cfg(test)]
