@@ -5,6 +5,8 @@
 //! are the failure; when it could not look for them the status is 3.
 
 mod accounts;
+mod embed;
+mod evaluate;
 mod verify;
 
 use std::ffi::OsString;
@@ -60,6 +62,10 @@ enum Command {
     /// Bring published data in; importing a file again changes nothing
     #[command(subcommand)]
     Import(Import),
+    /// Make the vectors with which the assistant searches, where they are missing; it goes on where it was stopped
+    Embed(embed::Embed),
+    /// Ask the assistant questions with known answers, and say how good it was
+    Evaluate(evaluate::Evaluate),
     /// Open and list the accounts of a server with sign-in
     #[command(subcommand)]
     Account(accounts::Account),
@@ -244,6 +250,8 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Verify(verify)) => verify.run(&config, &progress).await,
+        Some(Command::Embed(embed)) => embed.run(&config, &progress).await,
+        Some(Command::Evaluate(evaluate)) => evaluate.run(&config, &progress).await,
         Some(Command::Account(account)) => account.run(&config).await,
         Some(Command::Token(token)) => token.mint(&config),
         Some(Command::Schema { .. } | Command::Health { .. }) => Ok(()),

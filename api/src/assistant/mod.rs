@@ -14,6 +14,7 @@ pub mod client;
 pub mod dates;
 pub mod dice;
 pub mod embedding;
+pub mod evaluation;
 pub mod goods;
 pub mod grounding;
 pub mod index;
@@ -47,7 +48,7 @@ use self::embedding::Embedder;
 use self::index::Indexes;
 use self::kept::{Flights, Kept};
 use self::metrics::AssistantMetrics;
-use self::outcome::Verdict;
+use self::outcome::{FoundChunk, FoundPrompt, Verdict};
 use crate::cache::{Cache, Mark, Tag};
 use crate::clock::Clock;
 use crate::domain::duty::RupiahRounding;
@@ -81,6 +82,28 @@ struct Inner {
     answers: Kept<Question, (Mark, Arc<Outcome>)>,
     by_id: Kept<Uuid, Arc<Outcome>>,
     flights: Flights<Question, Progress>,
+}
+
+/// What each way to search has found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SearchLegs {
+    /// By words.
+    pub words: Vec<FoundChunk>,
+    /// By vectors; `None` where no model made one of the question.
+    pub vectors: Option<Vec<FoundChunk>>,
+    /// By both.
+    pub both: Vec<FoundChunk>,
+}
+
+/// What to search sources for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSearch {
+    /// The words.
+    pub text: String,
+    /// How many at the most.
+    pub limit: usize,
+    /// The least similarity, in thousandths; `None` for that of the settings.
+    pub min_similarity: Option<u32>,
 }
 
 /// A question that was asked.
@@ -149,6 +172,80 @@ impl Assistant {
     pub async fn vector(&self, question: &str) -> Option<Arc<similarity::Vector>> {
         let deadline = Instant::now() + self.0.settings.deadline / 3;
         self.0.embedder.vector(question, deadline).await.ok()
+    }
+
+    /// The model with whose vectors is searched; `None` where words alone are.
+    pub fn vector_model(&self) -> Option<&str> {
+        self.0.client.as_ref().map(|_| self.0.settings.embedding_model.as_str())
+    }
+
+    /// Chunks in force on a day that are about something.
+    ///
+    /// # Errors
+    /// When the sources cannot be loaded.
+    pub async fn search_chunks(
+        &self,
+        loads: &Loads,
+        search: &SourceSearch,
+        on: chrono::NaiveDate,
+    ) -> Result<Vec<FoundChunk>> {
+        let (vector, index) = futures_util::future::join(self.vector(&search.text), self.index(loads)).await;
+        let (index, words) = (index?, text::words(&search.text));
+        let hits = retrieval::chunks(&index, &self.wanted(search, &words, vector.as_deref()), on);
+        let found = |hit: &retrieval::Hit| {
+            let chunk = Arc::clone(&index.chunks.get(hit.at)?.row);
+            Some(FoundChunk { chunk, similarity: hit.similarity })
+        };
+        Ok(hits.good.iter().filter_map(found).collect())
+    }
+
+    /// Prompts that are like a question.
+    ///
+    /// # Errors
+    /// When the prompts cannot be loaded.
+    pub async fn search_prompts(&self, loads: &Loads, search: &SourceSearch) -> Result<Vec<FoundPrompt>> {
+        let (vector, index) = futures_util::future::join(self.vector(&search.text), self.index(loads)).await;
+        let (index, words) = (index?, text::words(&search.text));
+        let hits = retrieval::prompts(&index, &self.wanted(search, &words, vector.as_deref()));
+        let found = |hit: &retrieval::Hit| {
+            let prompt = Arc::clone(&index.prompts.get(hit.at)?.row);
+            Some(FoundPrompt { prompt, similarity: hit.similarity })
+        };
+        Ok(hits.good.iter().filter_map(found).collect())
+    }
+
+    /// What each way to search finds for a question, for an evaluation: without a least similarity.
+    ///
+    /// # Errors
+    /// When the sources cannot be loaded.
+    pub async fn search_legs(&self, loads: &Loads, question: &Question) -> Result<SearchLegs> {
+        let (vector, index) = futures_util::future::join(self.vector(&question.text), self.index(loads)).await;
+        let (index, words) = (index?, text::words(&question.text));
+        let search = |words: &[String], vector: Option<&similarity::Vector>| {
+            let limit = self.0.settings.sources;
+            let wanted = retrieval::Wanted { words, vector, floor: 0.0, limit };
+            let hits = retrieval::chunks(&index, &wanted, question.as_of);
+            let chunk = |hit: &retrieval::Hit| {
+                let chunk = Arc::clone(&index.chunks.get(hit.at)?.row);
+                Some(FoundChunk { chunk, similarity: hit.similarity })
+            };
+            hits.good.iter().chain(&hits.nearest).take(limit).filter_map(chunk).collect::<Vec<_>>()
+        };
+        Ok(SearchLegs {
+            words: search(&words, None),
+            vectors: vector.as_deref().map(|vector| search(&[], Some(vector))),
+            both: search(&words, vector.as_deref()),
+        })
+    }
+
+    fn wanted<'a>(
+        &self,
+        search: &SourceSearch,
+        words: &'a [String],
+        vector: Option<&'a similarity::Vector>,
+    ) -> retrieval::Wanted<'a> {
+        let thousandths = search.min_similarity.unwrap_or(self.0.settings.min_similarity * 10);
+        retrieval::Wanted { words, vector, floor: similarity::of_thousandths(thousandths), limit: search.limit }
     }
 
     /// An answer that was given not long ago.

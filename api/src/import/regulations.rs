@@ -127,6 +127,29 @@ pub async fn import(
     Ok(Report::new(subject, counts))
 }
 
+/// Stores the texts alone, and the regulations that are not there yet: what is known of the others stays.
+///
+/// # Errors
+/// When the database fails; nothing is to be committed then.
+pub async fn import_texts(
+    tx: &DatabaseTransaction,
+    regulations: &Regulations,
+    progress: &Progress,
+) -> Result<Report, ImportError> {
+    let mut task = progress.start("Importing texts of regulations", regulations.regulations.len() as u64);
+    let (mut counts, mut of_chunks) = (Counts::default(), Counts::default());
+    for some in regulations.regulations.chunks(AT_A_TIME) {
+        let stored = stored(tx, some.iter().map(|one| one.number.as_str())).await?;
+        let wanted = some.iter().map(|one| stored.get(&one.number).unwrap_or(one).clone()).collect::<Vec<_>>();
+        let new = rows::changed(wanted.clone(), &stored, |one| one.number.clone(), &mut counts);
+        rows::put::<regulation::Entity>(tx, new).await?;
+        chunks::bring(tx, &wanted, &regulations.texts, &mut of_chunks).await?;
+        task.advance(some.len() as u64);
+    }
+    task.finish();
+    Ok(Report::new(Subject::Listed { noun: "regulation", group: "chunk", groups: of_chunks }, counts))
+}
+
 fn pair(one: &regulation_amendment::Model) -> (String, String) {
     (one.regulation.clone(), one.amends.clone())
 }
