@@ -12,7 +12,7 @@ const SAME: [&[&str]; 10] = [
     &["palm", "sawit"],
     &["oil", "minyak"],
     &["crude", "mentah"],
-    &["gold", "emas"],
+    &["gold", "emas", "ema"],
     &["resin", "getah"],
     &["pine", "pinu", "pinus"],
     &["bar", "batangan", "ingot"],
@@ -165,6 +165,7 @@ mod tests {
             ("10 tonnes of cocoa", several(&["Cocoa beans"])),
             ("20 ton minyak sawit", several(&["CPO", "RBD palm olein (branded pack <=25kg)"])),
             ("3 kg of gold", several(&["Gold dore", "Gold minted bars", "Gold ingots/cast bars (not dore)"])),
+            ("2 kg emas", several(&["Gold dore", "Gold minted bars", "Gold ingots/cast bars (not dore)"])),
             ("roasted coffee", Named::None),
         ] {
             assert_eq!(named(question, &products()), expected, "{question}");

@@ -83,8 +83,8 @@ fn search<'a>(
     for at in fuse(&orders) {
         let coverage = by_words.iter().find(|found| found.at == at).map_or(0.0, |found: &WordMatch| found.coverage);
         let cosine = by_vector.iter().find(|(one, _)| *one == at).map(|(_, similarity)| *similarity);
-        // Half of the words of a question, by their weight, say as much as a vector does.
-        let good = cosine.is_some_and(|cosine| cosine >= wanted.floor) || coverage >= wanted.floor.max(0.5);
+        // That share of a question's words, by their weight, says as much as a vector does.
+        let good = cosine.is_some_and(|cosine| cosine >= wanted.floor) || coverage >= wanted.floor;
         let similarity = cosine.unwrap_or(0.0).max(coverage).clamp(0.0, 1.0);
         let list = if good { &mut hits.good } else { &mut hits.nearest };
         if list.len() < wanted.limit {
