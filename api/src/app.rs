@@ -163,8 +163,7 @@ impl Application {
             let fetch = RateFetch::new(fetch.clone(), database.clone(), clock.clone(), feed, cache, metrics)?;
             tasks.push(actix_web::rt::spawn(fetch.run(stopping.clone())));
         }
-        let assistant =
-            Assistant::new(&config.assistant, config.duty_rounding, &database, &cache, &clock, &metrics)?;
+        let assistant = Assistant::new(&config.assistant, config.duty_rounding, &database, &cache, &clock, &metrics)?;
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),

@@ -9,9 +9,7 @@ use entity::currency_rate::Purpose;
 use crate::clock::Clock;
 use crate::demo::{self, Generator};
 use crate::error::{Error, Result};
-use crate::import::{
-    duty_rules, ecb, harmonized_system, prices, prompts, reference_prices, regulations, tax_rates,
-};
+use crate::import::{duty_rules, ecb, harmonized_system, prices, prompts, reference_prices, regulations, tax_rates};
 use crate::progress::Progress;
 use crate::store::{
     Database, accounts, duty_measures, payments, prices as stored_prices, prompts as stored_prompts, rates,
@@ -126,9 +124,7 @@ async fn assistant(database: &Database, progress: &Progress) -> Result<()> {
     if !stored_prompts::any(&reader).await? {
         let shipped = prompts::parse(PROMPTS).map_err(Error::internal)?;
         database
-            .write(async |transaction| {
-                prompts::import(transaction, &shipped, progress).await.map_err(Error::internal)
-            })
+            .write(async |transaction| prompts::import(transaction, &shipped, progress).await.map_err(Error::internal))
             .await?;
     }
     if !regulation_chunks::any(&reader).await? {

@@ -26,7 +26,8 @@ pub(crate) const ASK: &str = "
     }";
 
 /// A question with a quote and a tax rate.
-pub(crate) const COCOA: &str = "How much export duty is due on 12.5 tonnes of cocoa beans filed on 10 February 2026 and paid on 8 August 2025?";
+pub(crate) const COCOA: &str =
+    "How much export duty is due on 12.5 tonnes of cocoa beans filed on 10 February 2026 and paid on 8 August 2025?";
 
 pub(crate) async fn spawn(backend: Backend, server: &OpenAi) -> TestApp {
     spawn_with(backend, server, |_| {}).await
@@ -59,7 +60,8 @@ pub(crate) async fn ask(app: &TestApp, question: &str) -> Answer {
 }
 
 pub(crate) async fn ask_with(app: &TestApp, question: &str, more: &Value) -> Answer {
-    let mut input = json!({"idempotencyKey": "a-key-of-a-test", "question": question, "locale": "en", "asOf": "2026-02-10"});
+    let mut input =
+        json!({"idempotencyKey": "a-key-of-a-test", "question": question, "locale": "en", "asOf": "2026-02-10"});
     for (name, value) in more.as_object().unwrap() {
         input[name] = value.clone();
     }

@@ -79,7 +79,10 @@ impl OpenAi {
             actix_web::rt::System::new().block_on(async move {
                 let app = move || {
                     let any = actix_web::web::resource("/{path:.*}").to(answer);
-                    App::new().app_data(data.clone()).app_data(actix_web::web::PayloadConfig::new(32 << 20)).service(any)
+                    App::new()
+                        .app_data(data.clone())
+                        .app_data(actix_web::web::PayloadConfig::new(32 << 20))
+                        .service(any)
                 };
                 let server = HttpServer::new(app).workers(1).disable_signals().shutdown_timeout(0);
                 let server = server.listen(listener).unwrap().run();
@@ -148,7 +151,11 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 async fn answer(request: HttpRequest, path: Path<String>, body: Bytes, state: Data<Arc<Mutex<State>>>) -> HttpResponse {
     let below = lock(&state).path;
     let path = path.into_inner();
-    let name = if below.is_empty() { Some(path.as_str()) } else { path.strip_prefix(below).and_then(|rest| rest.strip_prefix('/')) };
+    let name = if below.is_empty() {
+        Some(path.as_str())
+    } else {
+        path.strip_prefix(below).and_then(|rest| rest.strip_prefix('/'))
+    };
     if let Some(header) = request.headers().get("authorization") {
         lock(&state).authorizations.push(header.to_str().unwrap().to_owned());
     }
@@ -161,7 +168,8 @@ async fn answer(request: HttpRequest, path: Path<String>, body: Bytes, state: Da
 }
 
 async fn embeddings(body: &Value, state: &Mutex<State>) -> HttpResponse {
-    let input: Vec<String> = body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
+    let input: Vec<String> =
+        body["input"].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect();
     let fault = {
         let mut state = lock(state);
         state.embeddings += 1;
@@ -204,14 +212,15 @@ async fn respond(fault: Option<Fault>, answer: &Value) -> HttpResponse {
             actix_web::rt::time::sleep(time).await;
             HttpResponse::Ok().content_type("application/json").body(text)
         }
-        Some(Fault::Busy(seconds)) => {
-            HttpResponse::TooManyRequests().insert_header(("retry-after", seconds.to_string())).body("{\"error\":{\"code\":429}}")
-        }
+        Some(Fault::Busy(seconds)) => HttpResponse::TooManyRequests()
+            .insert_header(("retry-after", seconds.to_string()))
+            .body("{\"error\":{\"code\":429}}"),
         Some(Fault::Failed) => HttpResponse::InternalServerError().body("upstream secret: it broke"),
-        Some(Fault::Refused) => HttpResponse::Unauthorized().json(json!({"error": {"message": "upstream secret: bad key"}})),
-        Some(Fault::OutOfQuota) => {
-            HttpResponse::TooManyRequests().json(json!({"error": {"type": "insufficient_quota", "code": "insufficient_quota"}}))
+        Some(Fault::Refused) => {
+            HttpResponse::Unauthorized().json(json!({"error": {"message": "upstream secret: bad key"}}))
         }
+        Some(Fault::OutOfQuota) => HttpResponse::TooManyRequests()
+            .json(json!({"error": {"type": "insufficient_quota", "code": "insufficient_quota"}})),
         Some(Fault::BrokenJson) => HttpResponse::Ok().body(text[..text.len() / 2].to_owned()),
         Some(Fault::Truncated) => {
             let half = Bytes::from(text[..text.len() / 2].to_owned());
@@ -226,7 +235,9 @@ fn vector(text: &str, dimension: usize) -> Vec<f32> {
     let mut numbers = vec![0.0; dimension];
     for word in text.to_lowercase().split(|letter: char| !letter.is_alphanumeric()).filter(|word| word.len() > 2) {
         // FNV-1a.
-        let hash = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = word
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let at = usize::try_from(hash % dimension as u64).unwrap();
         numbers[at] = 1.0;
     }

@@ -156,7 +156,8 @@ impl Calculation {
             known.push(step.value);
             known.push(step.value.round_half_even(2));
             // Formulas write numbers with a point, and never group them.
-            let plain = |text: &str| text.split_whitespace().filter_map(|word| Decimal::parse(word).ok()).collect::<Vec<_>>();
+            let plain =
+                |text: &str| text.split_whitespace().filter_map(|word| Decimal::parse(word).ok()).collect::<Vec<_>>();
             known.extend(plain(&step.formula));
         }
         if let Self::Quote(quote) = self {

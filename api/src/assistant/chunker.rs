@@ -51,7 +51,8 @@ fn heading(line: &str) -> Option<&str> {
     let number = number.trim_end_matches(['.', ':', ')', ',', ';', '-', '–', '—']);
     // In the middle of a sentence `Pasal 5 ayat (1)` may begin a line, and is no heading.
     let is_cited = words.next().is_some_and(|next| {
-        ["ayat", "huruf", "dan", "atau", "and", "or", "of", "paragraph", "dalam", "peraturan"].contains(&next.to_lowercase().as_str())
+        ["ayat", "huruf", "dan", "atau", "and", "or", "of", "paragraph", "dalam", "peraturan"]
+            .contains(&next.to_lowercase().as_str())
     });
     if is_cited || !is_number(number) {
         return None;
@@ -65,7 +66,12 @@ fn is_number(text: &str) -> bool {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let rest = text.get(digits..).unwrap_or_default();
     match digits {
-        0 => !text.is_empty() && text.len() <= 7 && (text.bytes().all(|byte| b"IVXLCDM".contains(&byte)) || (text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_uppercase()))),
+        0 => {
+            !text.is_empty()
+                && text.len() <= 7
+                && (text.bytes().all(|byte| b"IVXLCDM".contains(&byte))
+                    || (text.len() == 1 && text.bytes().all(|byte| byte.is_ascii_uppercase())))
+        }
         _ => rest.len() <= 2 && rest.bytes().all(|byte| byte.is_ascii_alphabetic()),
     }
 }
@@ -104,14 +110,17 @@ mod tests {
     fn a_text_is_cut_at_its_articles() {
         let text = "Peraturan tentang bea keluar\n\nBAB I\nKetentuan umum\nPasal 1\nBea keluar adalah pungutan,\nPasal 5 ayat (2) tetap berlaku.\nPasal 2A.\nTarif 7,5%.\nArticle 3: Scope\nAll goods.\nSection 4\nEnd.";
         let found: Vec<_> = pieces(text).into_iter().map(|piece| (piece.article, piece.text)).collect();
-        assert_eq!(found, [
-            (None, "Peraturan tentang bea keluar"),
-            (Some("BAB I"), "BAB I\nKetentuan umum"),
-            (Some("Pasal 1"), "Pasal 1\nBea keluar adalah pungutan,\nPasal 5 ayat (2) tetap berlaku."),
-            (Some("Pasal 2A"), "Pasal 2A.\nTarif 7,5%."),
-            (Some("Article 3"), "Article 3: Scope\nAll goods."),
-            (Some("Section 4"), "Section 4\nEnd."),
-        ]);
+        assert_eq!(
+            found,
+            [
+                (None, "Peraturan tentang bea keluar"),
+                (Some("BAB I"), "BAB I\nKetentuan umum"),
+                (Some("Pasal 1"), "Pasal 1\nBea keluar adalah pungutan,\nPasal 5 ayat (2) tetap berlaku."),
+                (Some("Pasal 2A"), "Pasal 2A.\nTarif 7,5%."),
+                (Some("Article 3"), "Article 3: Scope\nAll goods."),
+                (Some("Section 4"), "Section 4\nEnd."),
+            ]
+        );
         assert_eq!(pieces(" \n "), []);
         assert_eq!(pieces("pasal ini tetap\nSection by section").len(), 1);
     }
@@ -156,7 +165,8 @@ mod tests {
                 }
                 for piece in own {
                     prop_assert!(text.contains(piece.text));
-                    prop_assert!(piece.text.split_whitespace().all(|word| !word.starts_with('a') || word.starts_with(&format!("a{at}w"))));
+                    let (mut words, prefix) = (piece.text.split_whitespace(), format!("a{at}w"));
+                    prop_assert!(words.all(|word| !word.starts_with('a') || word.starts_with(&prefix)));
                     prop_assert!(piece.text.split_whitespace().count() <= WINDOW);
                 }
             }

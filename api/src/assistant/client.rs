@@ -262,7 +262,8 @@ impl Client {
             self.metrics.called(kind.name(), called);
             let left = deadline.saturating_duration_since(Instant::now());
             let again = error.is_transient() && attempt < TRIES;
-            let pause = again.then(|| backoff::pause(attempt + 1, self.dice.roll(), error.retry_after(), left)).flatten();
+            let pause =
+                again.then(|| backoff::pause(attempt + 1, self.dice.roll(), error.retry_after(), left)).flatten();
             let Some(pause) = pause else {
                 tracing::warn!(kind = kind.name(), attempt, cause = %error, "a call of a model failed");
                 return Err(error);
@@ -329,7 +330,8 @@ fn bases(url: &Url) -> Vec<Url> {
         base
     };
     let last = path.rsplit('/').next().unwrap_or_default();
-    let versioned = last.strip_prefix('v').is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()));
+    let versioned =
+        last.strip_prefix('v').is_some_and(|number| number.starts_with(|digit: char| digit.is_ascii_digit()));
     if versioned {
         return vec![with(&format!("{path}/"))];
     }

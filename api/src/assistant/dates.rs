@@ -4,16 +4,36 @@ use chrono::NaiveDate;
 
 /// Months by the first letters of their names, in English and Indonesian.
 const MONTHS: [(&str, u32); 22] = [
-    ("jan", 1), ("feb", 2), ("mar", 3), ("apr", 4), ("may", 5), ("mei", 5), ("jun", 6), ("jul", 7), ("aug", 8),
-    ("agu", 8), ("agt", 8), ("sep", 9), ("oct", 10), ("okt", 10), ("nov", 11), ("nop", 11), ("dec", 12), ("des", 12),
-    ("peb", 2), ("ags", 8), ("sept", 9), ("octo", 10),
+    ("jan", 1),
+    ("feb", 2),
+    ("mar", 3),
+    ("apr", 4),
+    ("may", 5),
+    ("mei", 5),
+    ("jun", 6),
+    ("jul", 7),
+    ("aug", 8),
+    ("agu", 8),
+    ("agt", 8),
+    ("sep", 9),
+    ("oct", 10),
+    ("okt", 10),
+    ("nov", 11),
+    ("nop", 11),
+    ("dec", 12),
+    ("des", 12),
+    ("peb", 2),
+    ("ags", 8),
+    ("sept", 9),
+    ("octo", 10),
 ];
 
 /// Words before the day of a payment or of the rate at which it is made.
 const PAID: [&str; 8] = ["paid", "pay", "payment", "dibayar", "pembayaran", "bayar", "rate", "kurs"];
 
 /// Words before the day of filing.
-const FILED: [&str; 9] = ["filed", "file", "filing", "declared", "diajukan", "pengajuan", "peb", "tanggal", "declaration"];
+const FILED: [&str; 9] =
+    ["filed", "file", "filing", "declared", "diajukan", "pengajuan", "peb", "tanggal", "declaration"];
 
 /// The days that a question names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,9 +88,21 @@ mod tests {
         let day = |text: &str| Some(text.parse::<NaiveDate>().unwrap());
         for (question, filed, paid) in [
             ("filed on 12 April 2023. How much was due?", day("2023-04-12"), None),
-            ("At the weekly tax rate in force on 8 August 2025, cocoa filed on 10 February 2026?", day("2026-02-10"), day("2025-08-08")),
-            ("PEB diajukan 26 Juni 2025 dan bea keluarnya dibayar 12 Agustus 2025.", day("2025-06-26"), day("2025-08-12")),
-            ("15 tonnes, filed on 20 March 2025, paid on 6 August 2025: how much?", day("2025-03-20"), day("2025-08-06")),
+            (
+                "At the weekly tax rate in force on 8 August 2025, cocoa filed on 10 February 2026?",
+                day("2026-02-10"),
+                day("2025-08-08"),
+            ),
+            (
+                "PEB diajukan 26 Juni 2025 dan bea keluarnya dibayar 12 Agustus 2025.",
+                day("2025-06-26"),
+                day("2025-08-12"),
+            ),
+            (
+                "15 tonnes, filed on 20 March 2025, paid on 6 August 2025: how much?",
+                day("2025-03-20"),
+                day("2025-08-06"),
+            ),
             ("PEB tanggal 2026-02-10", day("2026-02-10"), None),
             ("on 31 February 2026", None, None),
             ("20 tonnes this month", None, None),

@@ -8,9 +8,9 @@ use std::path::Path;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
+use super::Question;
 use super::numbers::{Language, numbers};
 use super::outcome::{FoundChunk, Outcome, Verdict};
-use super::Question;
 use crate::domain::decimal::Decimal;
 
 /// The questions that are shipped.
@@ -127,8 +127,12 @@ impl Report {
                 let wanted = Decimal::parse(number).ok();
                 text.iter().any(|found| found.readings.iter().any(|reading| Some(*reading) == wanted))
             };
-            let lacking: Vec<_> =
-                case.sources.iter().filter(|one| !cites(one)).chain(case.numbers.iter().filter(|one| !has(one))).collect();
+            let lacking: Vec<_> = case
+                .sources
+                .iter()
+                .filter(|one| !cites(one))
+                .chain(case.numbers.iter().filter(|one| !has(one)))
+                .collect();
             if expects_answer && lacking.is_empty() {
                 self.good_answers += 1;
                 self.right += 1;

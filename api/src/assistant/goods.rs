@@ -28,8 +28,22 @@ const NAMES: [(&str, &[&str]); 3] = [
 
 /// Words of names that tell no goods from others.
 const COMMON: [&str; 16] = [
-    "not", "etc", "unwrought", "pack", "branded", "kg", "25", "tidak", "lainnya", "fraction", "fraksinya", "other",
-    "its", "such", "oil", "kelapa",
+    "not",
+    "etc",
+    "unwrought",
+    "pack",
+    "branded",
+    "kg",
+    "25",
+    "tidak",
+    "lainnya",
+    "fraction",
+    "fraksinya",
+    "other",
+    "its",
+    "such",
+    "oil",
+    "kelapa",
 ];
 
 /// What a question names.
@@ -141,7 +155,10 @@ mod tests {
         };
         vec![
             product("CPO", &[("15111000", "Crude palm oil (CPO)")]),
-            product("Cocoa beans", &[("18010010", "Cocoa beans, fermented"), ("18010090", "Cocoa beans, not fermented")]),
+            product(
+                "Cocoa beans",
+                &[("18010010", "Cocoa beans, fermented"), ("18010090", "Cocoa beans, not fermented")],
+            ),
             product("Gold dore", &[]),
             product("Gold minted bars", &[]),
             product("Gold ingots/cast bars (not dore)", &[]),

@@ -212,7 +212,10 @@ mod tests {
 
     #[test]
     fn a_quotation_is_found_where_it_stands() {
-        let answer = draft("The rate is 7.5 % under PMK 68/2025 [1].", &[(1, "duty on cocoa beans is 7.5% of the export price")]);
+        let answer = draft(
+            "The rate is 7.5 % under PMK 68/2025 [1].",
+            &[(1, "duty on cocoa beans is 7.5% of the export price")],
+        );
         let found = check(&answer, &SOURCES, &[]).unwrap();
         assert_eq!(found.len(), 1);
         let text: String = SOURCES[0].text.chars().skip(found[0].start).take(found[0].end - found[0].start).collect();
@@ -230,8 +233,16 @@ mod tests {
             ("It is [2].", good, Ungrounded::UnknownMarker(2)),
             ("It is [9].", &[(9, "duty on cocoa beans")], Ungrounded::UnknownMarker(9)),
             ("It is [0].", &[(0, "duty on cocoa beans")], Ungrounded::UnknownMarker(0)),
-            ("It is [1].", &[(1, "duty on cocoa beans is 9.5%")], Ungrounded::NotInSource(1, "duty on cocoa beans is 9.5%".to_owned())),
-            ("It is [2].", &[(2, "duty on cocoa beans is 7.5%")], Ungrounded::NotInSource(2, "duty on cocoa beans is 7.5%".to_owned())),
+            (
+                "It is [1].",
+                &[(1, "duty on cocoa beans is 9.5%")],
+                Ungrounded::NotInSource(1, "duty on cocoa beans is 9.5%".to_owned()),
+            ),
+            (
+                "It is [2].",
+                &[(2, "duty on cocoa beans is 7.5%")],
+                Ungrounded::NotInSource(2, "duty on cocoa beans is 7.5%".to_owned()),
+            ),
             ("It is [1].", &[(1, "7.5%")], Ungrounded::NotInSource(1, "7.5%".to_owned())),
             ("It is 8.5 % [1].", good, Ungrounded::UnknownNumber("8.5".to_owned())),
             ("You pay USD 5,015.63 [1].", good, Ungrounded::UnknownNumber("5,015.63".to_owned())),
@@ -247,7 +258,11 @@ mod tests {
     #[test]
     fn numbers_of_the_calculation_may_be_written_in_either_language() {
         let quotes: &[(usize, &str)] = &[(1, "duty on cocoa beans is 7.5%")];
-        for text in ["You pay USD 5,015.625 [1].", "Anda membayar 5.015,625 dolar [1].", "It is 5015.625, or 82,336,500 rupiah, or Rp 82.336.500,00."] {
+        for text in [
+            "You pay USD 5,015.625 [1].",
+            "Anda membayar 5.015,625 dolar [1].",
+            "It is 5015.625, or 82,336,500 rupiah, or Rp 82.336.500,00.",
+        ] {
             assert!(check(&draft(text, quotes), &SOURCES, &known(&["5015.625", "82336500"])).is_ok(), "{text}");
         }
     }

@@ -12,8 +12,8 @@ use super::similarity::{Vector, Words};
 use super::text;
 use crate::cache::{Cache, Mark, Tag};
 use crate::error::{Error, Result};
-use crate::loaders::assistant::{SourceRows, SourcesKey};
 use crate::loaders::Loads;
+use crate::loaders::assistant::{SourceRows, SourcesKey};
 
 /// What an index depends on: titles of regulations are among the commodities.
 pub const TAGS: [Tag; 2] = [Tag::Sources, Tag::Commodities];
@@ -53,7 +53,8 @@ impl Index {
     /// Builds it.
     pub fn new(rows: &SourceRows) -> Self {
         let vector = |bytes: &Option<Vec<u8>>| bytes.as_deref().and_then(Vector::from_bytes);
-        let chunks = rows.chunks.iter().map(|row| Chunk { row: Arc::new(row.chunk.clone()), vector: vector(&row.vector) });
+        let chunks =
+            rows.chunks.iter().map(|row| Chunk { row: Arc::new(row.chunk.clone()), vector: vector(&row.vector) });
         let chunk_words = rows.chunks.iter().map(|row| {
             let chunk = &row.chunk;
             text::words(&format!("{} {} {}", chunk.regulation, row.title, chunk.text))

@@ -129,9 +129,10 @@ impl Assistant {
         metrics: &Metrics,
     ) -> Result<Self> {
         let metrics = Arc::new(AssistantMetrics::new(metrics)?);
-        let client = settings.endpoint.as_ref().map(|endpoint| {
-            Client::new(endpoint, settings, clock, Dice::system(), Arc::clone(&metrics)).map(Arc::new)
-        });
+        let client = settings
+            .endpoint
+            .as_ref()
+            .map(|endpoint| Client::new(endpoint, settings, clock, Dice::system(), Arc::clone(&metrics)).map(Arc::new));
         let client = client.transpose()?;
         Ok(Self(Arc::new(Inner {
             embedder: Embedder::new(client.clone(), settings, Arc::clone(&metrics)),

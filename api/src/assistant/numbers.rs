@@ -99,8 +99,7 @@ fn reading(found: &Found, language: Language) -> Option<Decimal> {
 }
 
 /// Words behind a number that make it larger, and by how many zeros.
-const MULTIPLES: [(&str, u32); 6] =
-    [("ribu", 3), ("thousand", 3), ("juta", 6), ("million", 6), ("rb", 3), ("jt", 6)];
+const MULTIPLES: [(&str, u32); 6] = [("ribu", 3), ("thousand", 3), ("juta", 6), ("million", 6), ("rb", 3), ("jt", 6)];
 
 /// The quantity in a question; `None` where there is none, or more than one.
 pub fn quantity(text: &str, language: Language) -> Option<Quantity> {
@@ -116,8 +115,11 @@ fn quantity_at(text: &str, found: &Found, language: Language) -> Option<Quantity
     }
     let mut amount = reading(found, language)?;
     let rest = text.get(found.end..).unwrap_or_default();
-    let mut words: Vec<&str> =
-        rest.split(|letter: char| letter.is_whitespace() || letter == '-').filter(|word| !word.is_empty()).take(3).collect();
+    let mut words: Vec<&str> = rest
+        .split(|letter: char| letter.is_whitespace() || letter == '-')
+        .filter(|word| !word.is_empty())
+        .take(3)
+        .collect();
     let lower = words.first().map(|word| word.to_lowercase()).unwrap_or_default();
     if let Some((_, zeros)) = MULTIPLES.iter().find(|(word, _)| *word == lower) {
         amount = amount.checked_mul(Decimal::new(10_i128.pow(*zeros), 0))?;

@@ -74,7 +74,9 @@ pub fn message(material: &Material<'_>) -> String {
 
 /// The message that asks for a better answer.
 pub fn repair(fault: &str) -> String {
-    format!("That answer cannot be used: {fault}. Answer again as the rules say, with one JSON object and nothing else.")
+    format!(
+        "That answer cannot be used: {fault}. Answer again as the rules say, with one JSON object and nothing else."
+    )
 }
 
 /// What a model said.

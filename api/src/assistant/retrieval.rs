@@ -50,9 +50,10 @@ pub fn chunks(index: &Index, wanted: &Wanted<'_>, on: NaiveDate) -> Hits {
 /// Finds those of the chunks in force on a day that `also` says.
 pub fn chunks_where(index: &Index, wanted: &Wanted<'_>, on: NaiveDate, also: impl Fn(usize) -> bool) -> Hits {
     let valid = |at: usize| {
-        also(at) && index.chunks.get(at).is_some_and(|chunk| {
-            chunk.row.valid_from.is_none_or(|from| from <= on) && chunk.row.valid_to.is_none_or(|to| on <= to)
-        })
+        also(at)
+            && index.chunks.get(at).is_some_and(|chunk| {
+                chunk.row.valid_from.is_none_or(|from| from <= on) && chunk.row.valid_to.is_none_or(|to| on <= to)
+            })
     };
     let vectors = index.chunks.iter().map(|chunk| chunk.vector.as_ref());
     search(&index.chunk_words, vectors, wanted, valid)

@@ -39,9 +39,7 @@ pub enum Turn {
 pub(super) fn chat_request(asked: &Asked<'_>) -> CreateChatCompletionRequest {
     let system = ChatCompletionRequestMessage::System(ChatCompletionRequestSystemMessage::from(asked.system));
     let turns = asked.turns.iter().map(|turn| match turn {
-        Turn::User(text) => {
-            ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(text.as_str()))
-        }
+        Turn::User(text) => ChatCompletionRequestMessage::User(ChatCompletionRequestUserMessage::from(text.as_str())),
         Turn::Assistant(text) => {
             ChatCompletionRequestMessage::Assistant(ChatCompletionRequestAssistantMessage::from(text.as_str()))
         }
@@ -124,7 +122,8 @@ mod tests {
         let expected = r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"model":"m","max_tokens":300,"temperature":0.1}"#;
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let (mut sent, mut expected) = (value(&sent), value(expected));
-        let temperature = |value: &mut Value| value.as_object_mut().unwrap().remove("temperature").unwrap().as_f64().unwrap();
+        let temperature =
+            |value: &mut Value| value.as_object_mut().unwrap().remove("temperature").unwrap().as_f64().unwrap();
         assert!((temperature(&mut sent) - temperature(&mut expected)).abs() < 1e-6);
         assert_eq!(sent, expected);
         let sent = serde_json::to_string(&embedding_request("m", &["a".to_owned()])).unwrap();

@@ -35,7 +35,11 @@ pub(super) fn read(settings: &Settings, problems: &mut Problems) -> AssistantSet
     AssistantSettings {
         endpoint,
         chat_model: model("assistant_chat_model", settings.assistant_chat_model, "gpt-4o-mini"),
-        embedding_model: model("assistant_embedding_model", settings.assistant_embedding_model, "text-embedding-3-small"),
+        embedding_model: model(
+            "assistant_embedding_model",
+            settings.assistant_embedding_model,
+            "text-embedding-3-small",
+        ),
         deadline: problems.seconds("assistant_deadline", settings.assistant_deadline, "30", 1..=600),
         max_tokens: problems.count("assistant_max_tokens", settings.assistant_max_tokens, "300", 16..=100_000),
         temperature: problems.count("assistant_temperature", settings.assistant_temperature, "10", 0..=200),
@@ -48,11 +52,21 @@ pub(super) fn read(settings: &Settings, problems: &mut Problems) -> AssistantSet
             1..=1_000,
         ),
         breaker_pause: problems.seconds("assistant_breaker_pause", settings.assistant_breaker_pause, "30", 1..=3_600),
-        daily_tokens: problems.count("assistant_daily_tokens", settings.assistant_daily_tokens, "0", 0..=1_000_000_000_000),
+        daily_tokens: problems.count(
+            "assistant_daily_tokens",
+            settings.assistant_daily_tokens,
+            "0",
+            0..=1_000_000_000_000,
+        ),
         daily_cost: problems.count("assistant_daily_cost", settings.assistant_daily_cost, "0", 0..=1_000_000_000_000),
         prompt_price,
         completion_price,
-        cache_entries: problems.count("assistant_cache_entries", settings.assistant_cache_entries, "1000", 1..=1_000_000),
+        cache_entries: problems.count(
+            "assistant_cache_entries",
+            settings.assistant_cache_entries,
+            "1000",
+            1..=1_000_000,
+        ),
         cache_ttl: problems.seconds("assistant_cache_ttl", settings.assistant_cache_ttl, "3600", 1..=86_400),
     }
 }

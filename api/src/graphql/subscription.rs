@@ -77,9 +77,8 @@ impl Subscription {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The question.")] input: AskInput,
-        #[graphql(desc = "Only what comes after the event with this sequence. Null: everything.")] after_sequence: Option<
-            i32,
-        >,
+        #[graphql(desc = "Only what comes after the event with this sequence. Null: everything.")]
+        after_sequence: Option<i32>,
     ) -> Result<impl Stream<Item = Result<AnswerEvent>> + use<>> {
         let (request, question) = (ctx.request()?, input.question(ctx)?);
         let asking = request.assistant.ask(request.loads.source().clone(), &question);

@@ -25,13 +25,8 @@ pub async fn add(db: &DatabaseTransaction, more: &assistant_use::Model) -> Resul
          ON CONFLICT (account_id, day) DO UPDATE SET calls = assistant_use.calls + excluded.calls,
             tokens = assistant_use.tokens + excluded.tokens,
             cost_micros = assistant_use.cost_micros + excluded.cost_micros";
-    let values = [
-        more.account_id.into(),
-        more.day.into(),
-        more.calls.into(),
-        more.tokens.into(),
-        more.cost_micros.into(),
-    ];
+    let values =
+        [more.account_id.into(), more.day.into(), more.calls.into(), more.tokens.into(), more.cost_micros.into()];
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
     Ok(())
 }

@@ -51,7 +51,8 @@ pub async fn count_missing(db: &Reader, model: &str) -> Result<u64, DbErr> {
 /// # Errors
 /// When the database does not answer.
 pub async fn missing(db: &Reader, model: &str, limit: u32) -> Result<Vec<Missing>, DbErr> {
-    let sql = format!("SELECT t.kind, t.subject, t.revision, t.text {MISSING} ORDER BY t.kind, t.subject LIMIT {limit}");
+    let sql =
+        format!("SELECT t.kind, t.subject, t.revision, t.text {MISSING} ORDER BY t.kind, t.subject LIMIT {limit}");
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [model.into()]);
     Missing::find_by_statement(statement).all(db).await
 }

@@ -1,9 +1,7 @@
 //! The text of regulations in chunks, with their vectors.
 
 use entity::regulation_chunk::{self, Column, Entity};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement};
 
 use super::keys;
 use super::reader::Reader;

@@ -11,8 +11,8 @@ use futures_util::stream::{self, Stream, StreamExt};
 
 use super::ask_result::AskResult;
 use super::regulation_chunk::{Citation, RegulationChunk};
-use crate::assistant::outcome::{FoundChunk, Outcome, Verdict};
 use crate::assistant::Asking;
+use crate::assistant::outcome::{FoundChunk, Outcome, Verdict};
 use crate::error::Result;
 
 /// Characters of a part of an answer, about.
@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_text_are_the_text() {
-        let text = "The export duty on 12.5 t of cocoa beans is 5015.625 USD, as the calculation says [1]. An estimate.";
+        let text =
+            "The export duty on 12.5 t of cocoa beans is 5015.625 USD, as the calculation says [1]. An estimate.";
         let parts = parts(text);
         assert!(parts.len() > 1 && parts.iter().all(|part| part.chars().count() < PART + 20), "{parts:?}");
         assert_eq!(parts.concat(), text);

@@ -82,9 +82,7 @@ impl Node {
             }
             GlobalId::DutyMeasure(code) => Ok(DutyMeasure::with_code(ctx, code).await?.map(Self::DutyMeasure)),
             GlobalId::Regulation(number) => Ok(Regulation::named(ctx, &number).await?.map(Self::Regulation)),
-            GlobalId::RegulationChunk(id) => {
-                Ok(RegulationChunk::with_id(ctx, id).await?.map(Self::RegulationChunk))
-            }
+            GlobalId::RegulationChunk(id) => Ok(RegulationChunk::with_id(ctx, id).await?.map(Self::RegulationChunk)),
             GlobalId::Prompt(name) => Ok(Prompt::with_name(ctx, name).await?.map(Self::Prompt)),
             GlobalId::Answer(id) => Ok(Answer::with_id(ctx, id)?.map(Self::Answer)),
         }

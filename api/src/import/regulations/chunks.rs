@@ -18,7 +18,8 @@ pub(super) async fn bring(
     counts: &mut Counts,
 ) -> Result<(), DbErr> {
     let numbers = regulations.iter().map(|one| one.number.as_str());
-    let there = regulation_chunk::Entity::all().filter(regulation_chunk::Column::Regulation.is_in(numbers)).all(tx).await?;
+    let there =
+        regulation_chunk::Entity::all().filter(regulation_chunk::Column::Regulation.is_in(numbers)).all(tx).await?;
     let there: HashMap<String, regulation_chunk::Model> = there.into_iter().map(|row| (row.id.clone(), row)).collect();
     let (mut wanted, mut gone) = (Vec::new(), Vec::new());
     for regulation in regulations {
@@ -111,6 +112,9 @@ mod tests {
         assert_eq!(chunks.len(), 2);
         assert!(chunks.iter().all(|chunk| chunk.valid_to.is_some_and(|day| day.to_string() == "2026-06-30")));
         assert_eq!(chunks[1].article.as_deref(), Some("Pasal 2"));
-        assert_eq!(refusals(parse(b"number,title,text\nPMK 1/2026,One,a\x07b\n")), ["2: its text has control characters"]);
+        assert_eq!(
+            refusals(parse(b"number,title,text\nPMK 1/2026,One,a\x07b\n")),
+            ["2: its text has control characters"]
+        );
     }
 }
