@@ -145,7 +145,10 @@ impl Work<'_> {
         .await;
         let (index, (calculation, day)) = (index?, calculated?);
         let without_vector = self.inner.client.is_some() && vector.is_err();
-        let words = text::words(&self.question.text);
+        let mut words = text::words(&self.question.text);
+        // Quantities and days say nothing of what a source is about; numbers of regulations do.
+        let is_number = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
+        words.retain(|word| !is_number(word) || index.chunk_words.has(word));
         let search = async {
             let wanted = Wanted {
                 words: &words,

@@ -115,7 +115,7 @@ impl Calculation {
         };
         let mut lines: Vec<_> = self.steps().iter().map(line).collect();
         if let Self::Quote(quote) = self {
-            lines.push(format!("Duty and levy together = {} IDR", quote.paid.total));
+            lines.push(format!("Duty and levy in rupiah: together = {} IDR", quote.paid.total));
         }
         lines.extend(self.warning().map(|warning| format!("Not computed: {warning}")));
         lines

@@ -89,8 +89,8 @@ fn windows(text: &str) -> Vec<&str> {
     let mut windows = Vec::new();
     let mut first = 0;
     loop {
-        let some = places.iter().skip(first).take(WINDOW);
-        let (Some((start, _)), Some((_, end))) = (some.clone().next(), some.last()) else { return windows };
+        let some = places.get(first..places.len().min(first + WINDOW)).unwrap_or_default();
+        let ([(start, _), ..], [.., (_, end)]) = (some, some) else { return windows };
         windows.extend(text.get(*start..*end));
         if first + WINDOW >= places.len() {
             return windows;

@@ -165,7 +165,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let row = |f: &mut fmt::Formatter<'_>, name: &str, part: usize, whole: usize| {
-            let percent = if whole == 0 { "-".to_owned() } else { format!("{} %", part * 100 / whole) };
+            let percent = (part * 100).checked_div(whole).map_or("-".to_owned(), |percent| format!("{percent} %"));
             writeln!(f, "{name:<44}{part:>5} of {whole:<5}{percent:>7}")
         };
         row(f, "outcomes as expected", self.right, self.asked)?;

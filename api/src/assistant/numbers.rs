@@ -101,6 +101,9 @@ fn reading(found: &Found, language: Language) -> Option<Decimal> {
 /// Words behind a number that make it larger, and by how many zeros.
 const MULTIPLES: [(&str, u32); 6] = [("ribu", 3), ("thousand", 3), ("juta", 6), ("million", 6), ("rb", 3), ("jt", 6)];
 
+/// Words before a number that make it a limit.
+const LIMITS: [&str; 8] = ["most", "to", "maximum", "sampai", "hingga", "maksimal", "maks", "<="];
+
 /// The quantity in a question; `None` where there is none, or more than one.
 pub fn quantity(text: &str, language: Language) -> Option<Quantity> {
     let mut quantities = numbers(text).into_iter().filter_map(|found| quantity_at(text, &found, language));
@@ -111,6 +114,11 @@ pub fn quantity(text: &str, language: Language) -> Option<Quantity> {
 fn quantity_at(text: &str, found: &Found, language: Language) -> Option<Quantity> {
     let before = text.get(..found.start).unwrap_or_default().chars().next_back();
     if before.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '/' | '-' | '.')) {
+        return None;
+    }
+    // `Packs of at most 25 kg` says nothing of how much is exported.
+    let last_word = text.get(..found.start).unwrap_or_default().split_whitespace().next_back().unwrap_or_default();
+    if LIMITS.contains(&last_word.to_lowercase().as_str()) {
         return None;
     }
     let mut amount = reading(found, language)?;
@@ -174,6 +182,8 @@ mod tests {
             ("20 ribu ton CPO", Indonesian, Some(("20000", MassUnit::Tonne))),
             ("100 troy ounces of gold dore", English, Some(("100", MassUnit::TroyOunce))),
             ("5 metric tons, please", English, Some(("5", MassUnit::Tonne))),
+            ("15 tonnes in packs of at most 25 kg", English, Some(("15", MassUnit::Tonne))),
+            ("8 ton dalam kemasan sampai 25 kg", Indonesian, Some(("8", MassUnit::Tonne))),
             ("10-t lot", English, Some(("10", MassUnit::Tonne))),
             ("PMK 68/2025 t", English, None),
             ("at 5350 USD/t", English, None),

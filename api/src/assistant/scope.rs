@@ -241,7 +241,7 @@ pub fn verdict(question: &str) -> Verdict {
     }
     let words: Vec<&str> = plain.split(|letter: char| !letter.is_alphanumeric()).collect();
     let has = |phrase: &&str| if phrase.contains(' ') { plain.contains(*phrase) } else { words.contains(phrase) };
-    if ELSEWHERE.iter().any(|phrase| has(&phrase)) {
+    if ELSEWHERE.iter().any(has) {
         return Verdict::OutOfScope;
     }
     let about = |word: &str| ABOUT.contains(&word) || ABOUT.contains(&word.trim_end_matches("nya"));

@@ -16,7 +16,7 @@ use crate::assistant::{Question, similarity};
 use crate::domain::currency::Currency;
 use crate::domain::decimal;
 use crate::error::{Error, Result, code};
-use crate::graphql::context::ContextExt;
+use crate::graphql::context::{ContextExt, RequestContext};
 use crate::graphql::id::GlobalId;
 use crate::graphql::scalars::{Date, DateTime, HsCode, IdempotencyKey};
 use crate::loaders::commodities::CommodityKey;
@@ -52,7 +52,7 @@ impl AskInput {
         Ok(Question {
             text: self.question.clone(),
             language: Language::of_locale(&self.locale),
-            as_of: self.as_of.map_or_else(|| ctx.request().map(|request| request.today()), |day| Ok(day.0))?,
+            as_of: self.as_of.map_or_else(|| ctx.request().map(RequestContext::today), |day| Ok(day.0))?,
             code: self.hs_code.map(|code| code.0.as_str().to_owned()),
             min_similarity: self.min_similarity.map(floor).transpose()?,
         })
