@@ -12,6 +12,7 @@ use entity::currency_rate::Purpose;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use crate::assistant::Assistant;
 use crate::auth::Authenticator;
 use crate::cache::{Cache, Cause, Tag};
 use crate::changes::{self, Changes};
@@ -65,6 +66,8 @@ pub struct State {
     pub changes: Changes,
     /// News of payments.
     pub payments: PaymentFeed,
+    /// Answers questions.
+    pub assistant: Assistant,
     /// What one connection may take.
     pub transport: TransportLimits,
     /// The other sites whose pages may send requests.
@@ -162,6 +165,7 @@ impl Application {
             let fetch = RateFetch::new(fetch.clone(), database.clone(), clock.clone(), feed, cache, metrics)?;
             tasks.push(actix_web::rt::spawn(fetch.run(stopping.clone())));
         }
+        let assistant = Assistant::new(&config.assistant, config.duty_rounding, &database, &cache, &clock, &metrics)?;
         let state = Data::new(State {
             database: database.clone(),
             schema: schema(config.subgraph),
@@ -176,6 +180,7 @@ impl Application {
             changes: Changes::new(database.clone(), clock.clone(), payments.clone(), cache.clone()),
             cache: cache.clone(),
             payments,
+            assistant,
             transport: config.transport,
             allowed_origins: config.allowed_origins.clone(),
             max_page_size: config.max_page_size,
@@ -278,6 +283,7 @@ impl Hearing {
             }
             News::Commodities => self.cache.changed(&[Tag::Commodities], Cause::Heard).await,
             News::Rates => self.cache.changed(&[Tag::Rates], Cause::Heard).await,
+            News::Sources => self.cache.changed(&[Tag::Sources], Cause::Heard).await,
             News::NewRates(day) => {
                 // Read elsewhere: a database that is busy must not keep this from hearing. An error means the end.
                 let _ = self.new_rates.send(day);

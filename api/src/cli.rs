@@ -5,6 +5,8 @@
 //! are the failure; when it could not look for them the status is 3.
 
 mod accounts;
+mod embed;
+mod evaluate;
 mod verify;
 
 use std::ffi::OsString;
@@ -20,8 +22,8 @@ use crate::clock::Clock;
 use crate::config::{Config, Settings};
 use crate::error::{Error, Result};
 use crate::import::{
-    ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, reference_prices, regulations,
-    successions, tax_rates,
+    ImportError, Report, bank_rates, duty_rules, ecb, harmonized_system, prices, prompts, reference_prices,
+    regulations, successions, tax_rates,
 };
 use crate::progress::Progress;
 use crate::store::Database;
@@ -60,6 +62,10 @@ enum Command {
     /// Bring published data in; importing a file again changes nothing
     #[command(subcommand)]
     Import(Import),
+    /// Make the vectors with which the assistant searches, where they are missing; it goes on where it was stopped
+    Embed(embed::Embed),
+    /// Ask the assistant questions with known answers, and say how good it was
+    Evaluate(evaluate::Evaluate),
     /// Open and list the accounts of a server with sign-in
     #[command(subcommand)]
     Account(accounts::Account),
@@ -129,7 +135,12 @@ enum Import {
         /// The CSV file: predecessor, successor
         file: PathBuf,
     },
-    /// Titles and dates of regulations
+    /// Questions that the assistant is known to answer well
+    Prompts {
+        /// The CSV file: name, title, category, template and, if there is one, active
+        file: PathBuf,
+    },
+    /// Titles, dates and texts of regulations
     Regulations {
         /// The CSV file; docs/imports.md has its columns
         file: PathBuf,
@@ -239,6 +250,8 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
             Ok(())
         }
         Some(Command::Verify(verify)) => verify.run(&config, &progress).await,
+        Some(Command::Embed(embed)) => embed.run(&config, &progress).await,
+        Some(Command::Evaluate(evaluate)) => evaluate.run(&config, &progress).await,
         Some(Command::Account(account)) => account.run(&config).await,
         Some(Command::Token(token)) => token.mint(&config),
         Some(Command::Schema { .. } | Command::Health { .. }) => Ok(()),
@@ -291,6 +304,10 @@ async fn run_import(database: &Database, import: Import, progress: &Progress) ->
             let successions = successions::read(&file)?;
             let write = async |transaction: &_| successions::import(transaction, &successions, progress).await;
             Ok(database.write(write).await?)
+        }
+        Import::Prompts { file } => {
+            let prompts = prompts::read(&file)?;
+            Ok(database.write(async |transaction| prompts::import(transaction, &prompts, progress).await).await?)
         }
         Import::Regulations { file } => {
             let regulations = regulations::read(&file)?;

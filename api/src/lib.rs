@@ -4,6 +4,7 @@
 //! Nothing calls back. What is pure, with no input or output, is in [`domain`].
 
 pub mod app;
+pub mod assistant;
 pub mod auth;
 pub mod bounded;
 pub mod cache;
@@ -14,6 +15,7 @@ pub mod config;
 pub mod demo;
 pub mod documents;
 pub mod domain;
+pub mod duty_quote;
 pub mod error;
 pub mod graphql;
 pub mod guard;

@@ -1,5 +1,5 @@
 //! What a database holds after its first start: published rates, a list of commodities with rules and prices of export
-//! duty, market prices, and a demo account.
+//! duty, market prices, what the assistant searches, and a demo account.
 //!
 //! Each part is made only where there is none of it. An operator's own imports are never overwritten, and a
 //! database that holds another account is not given a demo one.
@@ -9,11 +9,11 @@ use entity::currency_rate::Purpose;
 use crate::clock::Clock;
 use crate::demo::{self, Generator};
 use crate::error::{Error, Result};
-use crate::import::{duty_rules, ecb, harmonized_system, prices, reference_prices, regulations, tax_rates};
+use crate::import::{duty_rules, ecb, harmonized_system, prices, prompts, reference_prices, regulations, tax_rates};
 use crate::progress::Progress;
 use crate::store::{
-    Database, accounts, commodity_search, duty_measures, payments, prices as stored_prices, rates,
-    reference_prices as stored_reference_prices,
+    Database, accounts, commodity_search, duty_measures, payments, prices as stored_prices, prompts as stored_prompts,
+    rates, reference_prices as stored_reference_prices, regulation_chunks,
 };
 
 /// Codes that Indonesian exporters use.
@@ -25,6 +25,10 @@ const DUTY_RULES: &[u8] = include_bytes!("../data/duty-id/export-duty-rules.csv"
 const PALM_LEVIES: &[u8] = include_bytes!("../data/duty-id/palm-levy-groups.csv");
 const REFERENCE_PRICES: &[u8] = include_bytes!("../data/duty-id/observed-export-duty.csv");
 const TAX_RATES: &[u8] = include_bytes!("../data/duty-id/kurs-pajak-samples.csv");
+
+/// What the assistant searches: prompts, and notes on what regulations say.
+const PROMPTS: &[u8] = include_bytes!("../data/assistant/prompts.csv");
+const NOTES: &[u8] = include_bytes!("../data/assistant/regulation-notes.csv");
 
 /// The seed of the demo payments that a first start makes.
 pub const DEMO_SEED: u64 = 1;
@@ -84,7 +88,11 @@ pub async fn commodities(database: &Database, progress: &Progress) -> Result<()>
     Ok(())
 }
 
-async fn reference_data(database: &Database, clock: &Clock, progress: &Progress) -> Result<()> {
+/// What belongs to no account, each part where there is none of it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reference_data(database: &Database, clock: &Clock, progress: &Progress) -> Result<()> {
     commodities(database, progress).await?;
     let reader = database.reader(std::sync::Arc::default());
     let is_first = !rates::any(&reader, Purpose::Reference).await?;
@@ -97,6 +105,7 @@ async fn reference_data(database: &Database, clock: &Clock, progress: &Progress)
             .await?;
     }
     duty(database, clock, progress).await?;
+    assistant(database, progress).await?;
     if !stored_prices::any(&reader).await? {
         let shipped = prices::parse(prices::SHIPPED).map_err(Error::internal)?;
         database
@@ -107,6 +116,26 @@ async fn reference_data(database: &Database, clock: &Clock, progress: &Progress)
     }
     if is_first {
         database.analyze().await?;
+    }
+    Ok(())
+}
+
+/// What the assistant searches: prompts, and the texts of regulations.
+async fn assistant(database: &Database, progress: &Progress) -> Result<()> {
+    let reader = database.reader(std::sync::Arc::default());
+    if !stored_prompts::any(&reader).await? {
+        let shipped = prompts::parse(PROMPTS).map_err(Error::internal)?;
+        database
+            .write(async |transaction| prompts::import(transaction, &shipped, progress).await.map_err(Error::internal))
+            .await?;
+    }
+    if !regulation_chunks::any(&reader).await? {
+        let notes = regulations::parse(NOTES).map_err(Error::internal)?;
+        database
+            .write(async |transaction| {
+                regulations::import_texts(transaction, &notes, progress).await.map_err(Error::internal)
+            })
+            .await?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 
 pub mod account;
 pub mod allocation;
+pub mod assistant_use;
 pub mod commodity;
 pub mod commodity_price;
 pub mod commodity_search;
@@ -16,6 +17,7 @@ pub mod currency_rate;
 pub mod duty_band;
 pub mod duty_measure;
 pub mod duty_measure_commodity;
+pub mod embedding;
 pub mod idempotency_key;
 pub mod ids;
 pub mod installment;
@@ -25,12 +27,14 @@ pub mod payment_event;
 pub mod payment_line;
 pub mod price_series;
 pub mod price_series_commodity;
+pub mod prompt;
 pub mod rate_source;
 pub mod receipt;
 pub mod reference_price;
 pub mod refund;
 pub mod regulation;
 pub mod regulation_amendment;
+pub mod regulation_chunk;
 
 /// A table whose rows each belong to one account.
 ///

@@ -13,6 +13,7 @@ const DIALECT: &[(&str, &str, &str)] = &[
     ("{timestamp}", "timestamptz", "text"),
     ("{date}", "date", "text"),
     ("{boolean}", "boolean", "integer"),
+    ("{bytes}", "bytea", "blob"),
     // Sorted and compared byte by byte on both, whatever the locale of the PostgreSQL cluster.
     ("{text}", "text COLLATE \"C\"", "text"),
     ("{first_date}", "DATE '0001-01-01'", "'0001-01-01'"),

@@ -13,6 +13,7 @@ mod m20261122_000006_announce_changes;
 mod m20261122_000007_create_duty_measures;
 mod m20261122_000008_create_commodity_prices;
 mod m20261122_000009_announce_duties;
+mod m20261122_000010_create_assistant;
 mod m20261122_000011_index_commodity_words;
 mod tell;
 
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_create_duty_measures::Migration),
             Box::new(m20261122_000008_create_commodity_prices::Migration),
             Box::new(m20261122_000009_announce_duties::Migration),
+            Box::new(m20261122_000010_create_assistant::Migration),
             Box::new(m20261122_000011_index_commodity_words::Migration),
         ]
     }

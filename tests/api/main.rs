@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test; the helpers between the tests are tests too")]
 
 mod allowed_actions;
+mod assistant;
+mod assistant_faults;
+mod assistant_sources;
 mod attacks;
 mod bad_changes;
 mod bad_documents;

@@ -14,6 +14,7 @@ mod app;
 mod changes;
 mod cli;
 mod databases;
+pub mod openai;
 pub mod proxy;
 mod redis;
 mod rows;

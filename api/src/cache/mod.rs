@@ -33,7 +33,7 @@ pub use tag::Tag;
 pub use weight::Weight;
 
 use self::flights::Flights;
-use self::generations::Generations;
+use self::generations::{Generations, Moment, Place};
 use self::memory::Memory;
 use self::metrics::CacheMetrics;
 use self::shared::SharedLevel;
@@ -72,6 +72,10 @@ impl Cause {
         }
     }
 }
+
+/// A moment before a reading: see [`Cache::mark`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark(Moment);
 
 /// The layer. Clones are the same one.
 #[derive(Clone, Debug)]
@@ -137,6 +141,19 @@ impl Cache {
     pub fn forget_memory(&self) {
         let Some(inner) = &self.0 else { return };
         inner.generations.raise_all();
+    }
+
+    /// A mark of now, for what is kept elsewhere and depends on tags; `None` while nothing may be kept.
+    pub fn mark(&self) -> Option<Mark> {
+        let inner = self.0.as_ref()?;
+        inner.hears.load(Ordering::SeqCst).then(|| Mark(inner.generations.now()))
+    }
+
+    /// Whether what was read after the mark was made still counts.
+    pub fn is_current(&self, mark: Mark, tags: &[Tag]) -> bool {
+        let Some(inner) = &self.0 else { return false };
+        inner.hears.load(Ordering::SeqCst)
+            && tags.iter().all(|tag| inner.generations.is_current(mark.0, Place::from(tag)))
     }
 
     /// The database cannot be heard any more: nothing is answered from here until it can.

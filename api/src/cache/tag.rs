@@ -15,6 +15,8 @@ pub enum Tag {
     Commodities,
     /// The currency rates and their sources.
     Rates,
+    /// What the assistant searches: prompts, the text of regulations, and their vectors.
+    Sources,
 }
 
 impl Tag {
@@ -32,6 +34,7 @@ impl Tag {
             Self::Payments(account) => format!("payments:{}", account.0.simple()),
             Self::Commodities => "commodities".to_owned(),
             Self::Rates => "rates".to_owned(),
+            Self::Sources => "sources".to_owned(),
         }
     }
 

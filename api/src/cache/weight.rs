@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use entity::{
-    allocation, commodity, installment, installment_plan, payment, payment_event, payment_line, receipt, refund,
-    regulation,
+    allocation, commodity, installment, installment_plan, payment, payment_event, payment_line, prompt, receipt,
+    refund, regulation, regulation_chunk,
 };
 
 use crate::domain::words::Vocabulary;
@@ -103,6 +103,8 @@ rows! {
     refund: reason;
     payment_event: actor, request_id, reason, before, after, prev_hash, hash;
     regulation: number, title, url;
+    regulation_chunk: id, regulation, article, text, revision;
+    prompt: name, title, template, category;
     commodity: description_en, description_id, nomenclature;
 }
 

@@ -3,6 +3,7 @@
 //! A flag wins over the environment, the environment over the configuration file, the file over the default.
 //! Unknown keys are refused, and every bad value is reported by name, all at once.
 
+mod assistant;
 mod problems;
 mod settings;
 
@@ -14,6 +15,7 @@ use chrono::TimeDelta;
 
 pub use settings::{DEFAULT_FILE, FileError, Settings};
 
+use crate::assistant::AssistantSettings;
 use crate::cache::CacheSettings;
 use crate::domain::duty::RupiahRounding;
 use crate::guard::Limits;
@@ -42,6 +44,8 @@ pub struct Config {
     pub demo_ticker: Option<Duration>,
     /// Where reference rates are fetched; `None` for nowhere.
     pub rates_fetch: Option<FetchSettings>,
+    /// What the assistant may do.
+    pub assistant: AssistantSettings,
     /// How callers sign in; `None` for local mode.
     pub sign_in: Option<SignIn>,
     /// The other sites whose pages may send requests, as they stand in `Origin`.
@@ -207,6 +211,7 @@ impl Settings {
     /// All bad values, each with its name.
     pub fn check(self) -> Result<Config, BadValues> {
         let mut problems = Problems::default();
+        let assistant = assistant::read(&self, &mut problems);
         let sign_in = sign_in(&self, &mut problems);
         let local = sign_in.is_none();
         let listen: SocketAddr = problems.parse("listen", self.listen, "127.0.0.1:8080", |_| true, "ADDRESS:PORT");
@@ -287,6 +292,7 @@ impl Settings {
             ),
             demo_ticker: Some(ticker).filter(|time| !time.is_zero()),
             rates_fetch,
+            assistant,
             sign_in,
             allowed_origins: problems.origins("allowed_origins", self.allowed_origins),
             introspection: problems.truth("introspection", self.introspection, truth(local)),

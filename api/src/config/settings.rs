@@ -97,6 +97,74 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_RATES_EVERY", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub rates_every: Option<String>,
+    /// Where the models of the assistant are, a server with the API of OpenAI: http://… or https://… [default: none, search by words alone]
+    #[arg(long, env = "DERMAGA_ASSISTANT_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_url: Option<String>,
+    /// The key that is sent to it [default: none]
+    #[arg(long, env = "DERMAGA_ASSISTANT_KEY", value_name = "SECRET", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_key: Option<String>,
+    /// The model that answers [default: gpt-4o-mini]
+    #[arg(long, env = "DERMAGA_ASSISTANT_CHAT_MODEL", value_name = "NAME", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_chat_model: Option<String>,
+    /// The model that makes vectors of texts; after a change run dermaga embed [default: text-embedding-3-small]
+    #[arg(long, env = "DERMAGA_ASSISTANT_EMBEDDING_MODEL", value_name = "NAME", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_embedding_model: Option<String>,
+    /// Seconds that a question may take, all calls included [default: 30]
+    #[arg(long, env = "DERMAGA_ASSISTANT_DEADLINE", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_deadline: Option<String>,
+    /// Tokens of an answer at the most [default: 300]
+    #[arg(long, env = "DERMAGA_ASSISTANT_MAX_TOKENS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_max_tokens: Option<String>,
+    /// How freely the model chooses its words, in hundredths: 0 to 200 [default: 10]
+    #[arg(long, env = "DERMAGA_ASSISTANT_TEMPERATURE", value_name = "NUMBER", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_temperature: Option<String>,
+    /// How similar a source has to be to a question, in hundredths: 0 to 100 [default: 35]
+    #[arg(long, env = "DERMAGA_ASSISTANT_MIN_SIMILARITY", value_name = "NUMBER", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_min_similarity: Option<String>,
+    /// Pieces of regulations that the model is shown for a question [default: 6]
+    #[arg(long, env = "DERMAGA_ASSISTANT_SOURCES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_sources: Option<String>,
+    /// Failures in a row after which the models are not asked for a while [default: 5]
+    #[arg(long, env = "DERMAGA_ASSISTANT_BREAKER_FAILURES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_breaker_failures: Option<String>,
+    /// Seconds for which they are not asked then [default: 30]
+    #[arg(long, env = "DERMAGA_ASSISTANT_BREAKER_PAUSE", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_breaker_pause: Option<String>,
+    /// Tokens that an account may use on a day (UTC); 0 for no limit [default: 0]
+    #[arg(long, env = "DERMAGA_ASSISTANT_DAILY_TOKENS", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_daily_tokens: Option<String>,
+    /// What an account may spend on a day (UTC), in millionths of a US dollar; 0 for no limit [default: 0]
+    #[arg(long, env = "DERMAGA_ASSISTANT_DAILY_COST", value_name = "MICROS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_daily_cost: Option<String>,
+    /// What a million tokens of questions and sources cost, in US dollars [default: 0]
+    #[arg(long, env = "DERMAGA_ASSISTANT_PROMPT_PRICE", value_name = "DOLLARS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_prompt_price: Option<String>,
+    /// What a million tokens of answers cost, in US dollars [default: 0]
+    #[arg(long, env = "DERMAGA_ASSISTANT_COMPLETION_PRICE", value_name = "DOLLARS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_completion_price: Option<String>,
+    /// Answers, and vectors of questions, that are kept at the most [default: 1000]
+    #[arg(long, env = "DERMAGA_ASSISTANT_CACHE_ENTRIES", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_cache_entries: Option<String>,
+    /// Seconds for which they are kept though no source changed [default: 3600]
+    #[arg(long, env = "DERMAGA_ASSISTANT_CACHE_TTL", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub assistant_cache_ttl: Option<String>,
     /// Sign-in by HS256 tokens: the shared secret, at least 32 bytes [default: none]
     #[arg(long, env = "DERMAGA_AUTH_SECRET", value_name = "SECRET", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]

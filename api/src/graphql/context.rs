@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_graphql::Context;
@@ -9,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use entity::ids::AccountId;
 
+use crate::assistant::Assistant;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::domain::currency::Currency;
@@ -89,6 +91,27 @@ pub struct RequestContext {
     pub changes: Changes,
     /// News of payments.
     pub payments: PaymentFeed,
+    /// Answers questions.
+    pub assistant: Assistant,
+    /// How long the operation may take.
+    pub patience: Patience,
+}
+
+/// How long an operation may take at the least, whatever the deadline of operations is: a field that waits for a model
+/// says so.
+#[derive(Clone, Debug, Default)]
+pub struct Patience(Arc<AtomicU64>);
+
+impl Patience {
+    /// Asks for so much time from the start of the operation on.
+    pub fn at_least(&self, time: Duration) {
+        self.0.fetch_max(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// What was asked for.
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
 }
 
 /// What an operation costs, and what is left.

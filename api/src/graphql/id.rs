@@ -28,6 +28,12 @@ pub enum GlobalId {
     DutyMeasure(String),
     /// `reg_…`
     Regulation(String),
+    /// `chu_…`
+    RegulationChunk(String),
+    /// `pro_…`
+    Prompt(String),
+    /// `ans_…`
+    Answer(Uuid),
 }
 
 impl GlobalId {
@@ -41,6 +47,9 @@ impl GlobalId {
             Self::Commodity(code) => ID(format!("com_{code}")),
             Self::DutyMeasure(code) => ID(format!("mea_{code}")),
             Self::Regulation(number) => ID(format!("reg_{number}")),
+            Self::RegulationChunk(id) => ID(format!("chu_{id}")),
+            Self::Prompt(name) => ID(format!("pro_{name}")),
+            Self::Answer(id) => ID(format!("ans_{}", id.simple())),
         }
     }
 
@@ -63,6 +72,9 @@ impl GlobalId {
             "com" => Ok(Self::Commodity(HsCode::parse(rest).map_err(|_| invalid())?.as_str().to_owned())),
             "mea" if is_measure(rest) => Ok(Self::DutyMeasure(rest.to_owned())),
             "reg" => Ok(Self::Regulation(citation::number(rest).ok_or_else(invalid)?)),
+            "chu" => Ok(Self::RegulationChunk(chunk(rest).ok_or_else(invalid)?)),
+            "pro" if is_prompt(rest) => Ok(Self::Prompt(rest.to_owned())),
+            "ans" => Ok(Self::Answer(uuid()?)),
             _ => Err(invalid()),
         }
     }
@@ -85,6 +97,19 @@ fn is_measure(text: &str) -> bool {
         && text.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '-'))
 }
 
+/// The id of a chunk: the number of a regulation in its short form, and a sequence.
+fn chunk(text: &str) -> Option<String> {
+    let (number, sequence) = text.rsplit_once('#')?;
+    let plain = sequence.parse::<u32>().is_ok_and(|parsed| parsed.to_string() == sequence);
+    Some(format!("{}#{sequence}", citation::number(number).filter(|_| plain)?))
+}
+
+/// Whether this may be the name of a prompt.
+fn is_prompt(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,6 +126,9 @@ mod tests {
             GlobalId::Commodity("XXI".to_owned()),
             GlobalId::DutyMeasure("duty.cocoa-beans.2025-10-22".to_owned()),
             GlobalId::Regulation("PMK 38/2024".to_owned()),
+            GlobalId::RegulationChunk("PMK 38/2024#12".to_owned()),
+            GlobalId::Prompt("cocoa-bean-duty".to_owned()),
+            GlobalId::Answer(uuid),
         ] {
             assert_eq!(GlobalId::parse(&id.encode()).unwrap(), id);
         }
@@ -120,6 +148,10 @@ mod tests {
             "mea_",
             "mea_a b",
             "reg_38",
+            "chu_PMK 38/2024",
+            "chu_PMK 38/2024#01",
+            "pro_Cocoa",
+            "ans_1",
             &upper,
         ] {
             assert_eq!(GlobalId::parse(text).unwrap_err().code(), code::INVALID_ID, "{text}");

@@ -4,6 +4,7 @@
 //! expected.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, Object};
 use serde_json::Value;
@@ -14,6 +15,7 @@ use super::input::change::{
     ClosePaymentInput, CreatePaymentInput, CreatePaymentsInput, Read, RecordReceiptInput, RefundReceiptInput,
     ReschedulePaymentInput, ReverseReceiptInput, Terms, WaiveInstallmentInput,
 };
+use super::types::ask_result::{AskInput, AskResult};
 use super::types::payload::{Outcome, PaymentPayload, PaymentsPayload, ReceiptPayload, RefundPayload};
 use crate::changes::{Author, Command, Failure, Mode, RecordReceipt};
 use crate::domain::ledger::Fx;
@@ -124,7 +126,25 @@ impl Mutation {
         let terms = input.terms.clone();
         PaymentPayload::load(ctx, run(ctx, terms, input.write_off()).await?).await
     }
+
+    /// Asks the assistant a question about exporting goods from Indonesia. Every number of an answer is computed or
+    /// quoted, and every quotation stands in its source. It may take longer than other operations.
+    async fn ask_assistant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The question.")] input: AskInput,
+    ) -> Result<AskResult> {
+        let (request, question) = (ctx.request()?, input.question(ctx)?);
+        let time = request.assistant.settings().deadline;
+        request.patience.at_least(time + ASKED_LONGER);
+        let asking = request.assistant.ask(request.loads.source().clone(), &question);
+        let cached = asking.cached;
+        AskResult::new(ctx, asking.outcome().await?, cached).await
+    }
 }
+
+/// What an operation that asks may take longer than the question.
+const ASKED_LONGER: Duration = Duration::from_secs(2);
 
 /// Runs a command. A refusal is an outcome too.
 async fn run<C: Command + 'static>(ctx: &Context<'_>, terms: Terms, command: Read<C>) -> Result<Outcome> {

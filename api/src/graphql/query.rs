@@ -9,6 +9,7 @@ use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
 use super::pagination::PageArguments;
 use super::scalars::{CurrencyCode, Date, HsCode};
 use super::types::aging::AgingReport;
+use super::types::ask_result::floor;
 use super::types::commodity::{Commodity, CommodityConnection, HsLevel};
 use super::types::cost::CostInfo;
 use super::types::currency::Currency;
@@ -17,11 +18,15 @@ use super::types::money::MoneyInput;
 use super::types::node::Node;
 use super::types::payment::{Payment, PaymentConnection};
 use super::types::plan_preview::PlanPreview;
+use super::types::prompt::PromptMatch;
 use super::types::rate::{Conversion, MissingRatePolicy, RatePurpose, RateResult};
 use super::types::rate_series::{RateGroup, RateSeries};
 use super::types::reference_price::ReferencePrice;
 use super::types::regulation::Regulation;
+use super::types::regulation_chunk::Citation;
 use super::types::viewer::Viewer;
+use crate::assistant::outcome::{self, FoundChunk};
+use crate::assistant::{SourceSearch, scope};
 use crate::domain::{self, words};
 use crate::error::{Error, Result, code};
 use crate::loaders::commodities::CommodityVocabularyKey;
@@ -278,6 +283,57 @@ impl Query {
         #[graphql(desc = "The number, such as `PMK 38/2024`; `PMK 39/PMK.010/2022` is `PMK 39/2022`.")] number: String,
     ) -> Option<Result<Regulation>> {
         Regulation::named(ctx, &number).await.transpose()
+    }
+
+    /// Pieces of regulations that are about something, the best first: by words, and by meaning where a model is
+    /// configured and answers.
+    async fn search_regulations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to look for, at most 1,000 characters.")] query: String,
+        #[graphql(default = 5, desc = "How many, at most as many as a page may have rows.")] first: i32,
+        #[graphql(desc = "How similar they have to be, from 0 to 1. Null: as this server is set.")]
+        min_similarity: Option<f64>,
+        #[graphql(desc = "Only what is in force on this day. Null: the account's current day.")] as_of: Option<Date>,
+    ) -> Result<Vec<Citation>> {
+        let (search, on) = (SourceSearch::new(ctx, &query, first, min_similarity)?, day(ctx, as_of)?);
+        let request = ctx.request()?;
+        let found = request.assistant.search_chunks(&request.loads, &search, on).await?;
+        let whole = |(source, marker): (FoundChunk, usize)| {
+            let words = source.chunk.text.clone();
+            Citation(outcome::Citation { marker, start: 0, end: words.chars().count(), words, source })
+        };
+        Ok(found.into_iter().zip(1..).map(whole).collect())
+    }
+
+    /// Prompts of the library that are like a question, the best first: by words, and by meaning where a model is
+    /// configured and answers.
+    async fn search_prompts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The question, at most 1,000 characters.")] query: String,
+        #[graphql(default = 5, desc = "How many, at most as many as a page may have rows.")] first: i32,
+        #[graphql(desc = "How similar they have to be, from 0 to 1. Null: as this server is set.")]
+        min_similarity: Option<f64>,
+    ) -> Result<Vec<PromptMatch>> {
+        let search = SourceSearch::new(ctx, &query, first, min_similarity)?;
+        let request = ctx.request()?;
+        let found = request.assistant.search_prompts(&request.loads, &search).await?;
+        Ok(found.into_iter().map(PromptMatch).collect())
+    }
+}
+
+impl SourceSearch {
+    fn new(ctx: &Context<'_>, query: &str, first: i32, min_similarity: Option<f64>) -> Result<Self> {
+        let bad = |message: String| Error::caller(code::BAD_USER_INPUT, message);
+        if query.chars().count() > scope::LONGEST || query.contains('\0') {
+            return Err(bad(format!("a search has at most {} characters", scope::LONGEST)));
+        }
+        let max = ctx.request()?.max_page_size;
+        let limit = u32::try_from(first).ok().filter(|first| (1..=max).contains(first));
+        let limit = limit.ok_or_else(|| Error::caller(code::INVALID_PAGE, format!("first must be from 1 to {max}")))?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(Self { text: query.to_owned(), limit, min_similarity: min_similarity.map(floor).transpose()? })
     }
 }
 

@@ -11,6 +11,8 @@ use futures_util::stream::{self, Stream, StreamExt};
 use super::context::ContextExt;
 use super::id::GlobalId;
 use super::scalars::{BigInt, CurrencyCode};
+use super::types::answer_event::AnswerEvent;
+use super::types::ask_result::AskInput;
 use super::types::payment_event::PaymentEvent;
 use super::types::rate::{CurrencyRate, RatePurpose};
 use crate::domain::currency::Currency;
@@ -67,6 +69,20 @@ impl Subscription {
             let rates = quotes.iter().filter(|_| wanted).filter_map(|quote| publication.rate(base, quote.0));
             stream::iter(rates.map(|rate| CurrencyRate(Arc::new(rate))).collect::<Vec<_>>())
         }))
+    }
+
+    /// Asks the assistant as `askAssistant` does, and tells how far it is: the sources once they are found, then the
+    /// text in parts, each quotation, and what came of it. Nothing is told before it was checked.
+    async fn answer_stream(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The question.")] input: AskInput,
+        #[graphql(desc = "Only what comes after the event with this sequence. Null: everything.")]
+        after_sequence: Option<i32>,
+    ) -> Result<impl Stream<Item = Result<AnswerEvent>> + use<>> {
+        let (request, question) = (ctx.request()?, input.question(ctx)?);
+        let asking = request.assistant.ask(request.loads.source().clone(), &question);
+        Ok(AnswerEvent::stream(asking, ID(input.idempotency_key.0), after_sequence.unwrap_or(0)))
     }
 }
 

@@ -29,6 +29,18 @@ pub(super) fn optional_text(row: &Row<'_>, column: &str) -> Result<Option<String
     Ok((!text.is_empty()).then_some(text))
 }
 
+/// A text of several lines, as it stands in the file but for the ends of its lines; or nothing.
+pub(super) fn long_text(row: &Row<'_>, column: &str, longest: usize) -> Result<Option<String>, String> {
+    let text = row.cell(column).replace("\r\n", "\n").replace('\r', "\n");
+    if text.chars().count() > longest {
+        return Err(format!("its {column} has more than {longest} characters"));
+    }
+    if text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t')) {
+        return Err(format!("its {column} has control characters"));
+    }
+    Ok((!text.is_empty()).then_some(text))
+}
+
 /// A day as `2026-10-30`.
 pub(super) fn day(row: &Row<'_>, column: &str) -> Result<NaiveDate, String> {
     optional_day(row, column)?.ok_or_else(|| format!("its {column} is empty"))

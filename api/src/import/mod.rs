@@ -1,4 +1,5 @@
-//! Brings published data in: currency rates, commodity codes, rules and prices of export duty, market prices.
+//! Brings published data in: currency rates, commodity codes, rules and prices of export duty, market prices, and what
+//! the assistant searches.
 //!
 //! An import reads a whole file, says of every bad line what is wrong with it, and then changes all that the
 //! file changes or nothing. The caller opens the transaction and commits it. Importing a file again changes
@@ -12,6 +13,7 @@ pub mod duty_rules;
 pub mod ecb;
 pub mod harmonized_system;
 pub mod prices;
+pub mod prompts;
 pub mod reference_prices;
 pub mod regulations;
 pub mod successions;

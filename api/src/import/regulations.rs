@@ -1,7 +1,9 @@
 //! Regulations: their titles and dates, from a file, and their numbers, from whatever cites them.
 //!
 //! The file has `number`, `title`, and perhaps `issued_on`, `in_force_from`, `in_force_to`, `amends` (numbers, with
-//! semicolons between them) and `url`. Numbers are kept in their short form; see [`citation`].
+//! semicolons between them), `url` and `text`. Numbers are kept in their short form; see [`citation`]. A text takes the
+//! place of the whole text that is there, in chunks; a line without one leaves it as it is, and its days follow the
+//! regulation's.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -18,15 +20,21 @@ use super::{Counts, ImportError, Report, Subject, cells, input, rows};
 use crate::domain::duty::citation;
 use crate::progress::Progress;
 
+mod chunks;
+
 const WHAT: &str = "regulations";
 /// Numbers looked up at a time.
 const AT_A_TIME: usize = 500;
+/// The longest text of a regulation, in characters. A long one with its annexes has some hundred thousand.
+const LONGEST: usize = 2_000_000;
 
 /// What a file of regulations says.
 #[derive(Clone, Debug)]
 pub struct Regulations {
     regulations: Vec<regulation::Model>,
     amendments: Vec<regulation_amendment::Model>,
+    /// The whole text of some, by number.
+    texts: HashMap<String, String>,
 }
 
 /// Reads a file and checks every line; see [`parse`].
@@ -43,11 +51,14 @@ pub fn read(path: &Path) -> Result<Regulations, ImportError> {
 /// [`ImportError::Refused`] with every line that is wrong.
 pub fn parse(bytes: &[u8]) -> Result<Regulations, ImportError> {
     let (mut refusals, mut seen) = (Refusals::default(), HashMap::new());
-    let mut all = Regulations { regulations: Vec::new(), amendments: Vec::new() };
+    let mut all = Regulations { regulations: Vec::new(), amendments: Vec::new(), texts: HashMap::new() };
     read_rows(bytes, &["number", "title"], &mut refusals, |line, row| {
         let (regulation, amends) = read_row(row)?;
         if let Some(earlier) = seen.insert(regulation.number.clone(), line) {
             return Err(format!("{} is on line {earlier} already", regulation.number));
+        }
+        if let Some(text) = cells::long_text(row, "text", LONGEST)? {
+            all.texts.insert(regulation.number.clone(), text);
         }
         let of = |amends| regulation_amendment::Model { regulation: regulation.number.clone(), amends };
         all.amendments.extend(amends.into_iter().map(of));
@@ -91,11 +102,12 @@ pub async fn import(
     progress: &Progress,
 ) -> Result<Report, ImportError> {
     let mut task = progress.start("Importing regulations", regulations.regulations.len() as u64);
-    let mut counts = Counts::default();
+    let (mut counts, mut of_chunks) = (Counts::default(), Counts::default());
     for some in regulations.regulations.chunks(AT_A_TIME) {
         let stored = stored(tx, some.iter().map(|one| one.number.as_str())).await?;
         let changed = rows::changed(some.to_vec(), &stored, |one| one.number.clone(), &mut counts);
         rows::put::<regulation::Entity>(tx, changed).await?;
+        chunks::bring(tx, some, &regulations.texts, &mut of_chunks).await?;
         task.advance(some.len() as u64);
     }
     ensure(tx, regulations.amendments.iter().map(|one| one.amends.clone())).await?;
@@ -105,7 +117,37 @@ pub async fn import(
     let changed = rows::changed(regulations.amendments.clone(), &there, pair, &mut of_amendments);
     rows::put::<regulation_amendment::Entity>(tx, changed).await?;
     task.finish();
-    Ok(Report::new(Subject::Listed { noun: "regulation", group: "amendment", groups: of_amendments }, counts))
+    let subject = if regulations.texts.is_empty() && !of_chunks.is_change() {
+        Subject::Listed { noun: "regulation", group: "amendment", groups: of_amendments }
+    } else {
+        // Amendments with texts count as a change of the regulation that they are of.
+        counts.changed += of_amendments.added + of_amendments.changed;
+        Subject::Listed { noun: "regulation", group: "chunk", groups: of_chunks }
+    };
+    Ok(Report::new(subject, counts))
+}
+
+/// Stores the texts alone, and the regulations that are not there yet: what is known of the others stays.
+///
+/// # Errors
+/// When the database fails; nothing is to be committed then.
+pub async fn import_texts(
+    tx: &DatabaseTransaction,
+    regulations: &Regulations,
+    progress: &Progress,
+) -> Result<Report, ImportError> {
+    let mut task = progress.start("Importing texts of regulations", regulations.regulations.len() as u64);
+    let (mut counts, mut of_chunks) = (Counts::default(), Counts::default());
+    for some in regulations.regulations.chunks(AT_A_TIME) {
+        let stored = stored(tx, some.iter().map(|one| one.number.as_str())).await?;
+        let wanted = some.iter().map(|one| stored.get(&one.number).unwrap_or(one).clone()).collect::<Vec<_>>();
+        let new = rows::changed(wanted.clone(), &stored, |one| one.number.clone(), &mut counts);
+        rows::put::<regulation::Entity>(tx, new).await?;
+        chunks::bring(tx, &wanted, &regulations.texts, &mut of_chunks).await?;
+        task.advance(some.len() as u64);
+    }
+    task.finish();
+    Ok(Report::new(Subject::Listed { noun: "regulation", group: "chunk", groups: of_chunks }, counts))
 }
 
 fn pair(one: &regulation_amendment::Model) -> (String, String) {

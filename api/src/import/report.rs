@@ -46,6 +46,11 @@ pub enum Subject {
         /// The groups.
         groups: Counts,
     },
+    /// Rows of another kind.
+    One {
+        /// What a row is called.
+        noun: &'static str,
+    },
     /// Nothing was imported.
     #[default]
     Nothing,
@@ -83,7 +88,7 @@ impl Report {
             Subject::Rates { days } => days,
             Subject::Commodities { sections } => sections,
             Subject::Listed { groups, .. } => groups,
-            Subject::Nothing => Counts::default(),
+            Subject::One { .. } | Subject::Nothing => Counts::default(),
         };
         self.counts().is_change() || groups.is_change()
     }
@@ -138,11 +143,14 @@ impl fmt::Display for Report {
         if self.refused_lines > 0 {
             return self.fmt_refused(f);
         }
+        if let Subject::One { noun } = self.subject {
+            return self.fmt_one(f, noun);
+        }
         let (one, counts, other, groups) = match self.subject {
             Subject::Rates { days } => ("day", days, "rate", self.counts()),
             Subject::Commodities { sections } => ("code", self.counts(), "section", sections),
             Subject::Listed { noun, group, groups } => (noun, self.counts(), group, groups),
-            Subject::Nothing => return f.write_str("nothing was imported"),
+            Subject::One { .. } | Subject::Nothing => return f.write_str("nothing was imported"),
         };
         if !self.is_change() {
             let (all, others) = (Count(counts.unchanged, one), Count(groups.unchanged, other));
@@ -157,6 +165,15 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    fn fmt_one(&self, f: &mut fmt::Formatter<'_>, noun: &'static str) -> fmt::Result {
+        let Counts { added, changed, unchanged } = self.counts();
+        if !self.is_change() {
+            let were = if unchanged == 1 { "was" } else { "were" };
+            return write!(f, "nothing to change: {} {were} there already", Count(unchanged, noun));
+        }
+        write!(f, "added {}, changed {changed}, left {unchanged} as they were", Count(added, noun))
+    }
+
     fn fmt_refused(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines = Count(self.refused_lines, "line");
         let are = if self.refused_lines == 1 { "is" } else { "are" };

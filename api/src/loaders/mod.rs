@@ -5,6 +5,7 @@
 //! a resolver reads goes through here, root lists too, so that [`operation`] can tell when a level of an
 //! operation has asked for all that it will ask for.
 
+pub mod assistant;
 pub mod commodities;
 pub mod duty;
 pub mod installments;

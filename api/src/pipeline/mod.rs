@@ -24,7 +24,7 @@ pub use run::Executed;
 use crate::app::State;
 use crate::documents::Hash;
 use crate::error::code;
-use crate::graphql::context::{Caller, Cost, RequestContext, Role};
+use crate::graphql::context::{Caller, Cost, Patience, RequestContext, Role};
 use crate::graphql::timing::Stages;
 use crate::loaders::{Loads, Source};
 use crate::metrics::Running;
@@ -64,6 +64,7 @@ struct Operation {
     caller: Caller,
     meter: Arc<Meter>,
     stages: Stages,
+    patience: Patience,
     cost: Cost,
     envelope: Envelope,
     keep: Option<(Hash, Arc<str>)>,
@@ -131,6 +132,7 @@ async fn admit(
     let loads = Loads::new(source);
     let loads = Arc::new(if state.batching { loads } else { loads.one_by_one() });
     let stages = Stages::default();
+    let patience = Patience::default();
     let mut prepared = Request::new(resolved.text.as_ref()).variables(request.variables);
     prepared.operation_name = request.operation_name;
     prepared.set_parsed_query(admitted.document);
@@ -149,6 +151,8 @@ async fn admit(
             request_id: envelope.request_id.clone(),
             changes: state.changes.clone(),
             payments: state.payments.clone(),
+            assistant: state.assistant.clone(),
+            patience: patience.clone(),
         })
         .data(stages.clone());
     let operation = Operation {
@@ -158,6 +162,7 @@ async fn admit(
         caller: caller.clone(),
         meter,
         stages,
+        patience,
         cost,
         keep: resolved.keep.map(|hash| (hash, resolved.text)),
         public: admitted.public && envelope.read_only && !envelope.profile,

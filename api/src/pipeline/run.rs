@@ -17,6 +17,7 @@ use super::errors::{self, ShownError};
 use super::{Operation, Prepared, Refusal, profile};
 use crate::auth::Unauthenticated;
 use crate::error::code;
+use crate::graphql::context::Patience;
 use crate::graphql::timing::Taken;
 use crate::loaders::{Loads, operation};
 use crate::metrics::Outcome;
@@ -114,10 +115,10 @@ impl Operation {
         let schema = if self.envelope.profile { &self.state.timed_schema } else { &self.state.schema };
         let deadline = self.state.transport.operation_timeout;
         let run = operation::run(&self.loads, schema.execute(request));
-        let executed = match tokio::time::timeout(deadline, AssertUnwindSafe(run).catch_unwind()).await {
-            Ok(Ok(response)) => self.executed(&response, self.started),
-            Ok(Err(_)) => self.panicked(),
-            Err(_) => self.too_late(deadline),
+        let executed = match patient(deadline, &self.patience, AssertUnwindSafe(run).catch_unwind()).await {
+            Some(Ok(response)) => self.executed(&response, self.started),
+            Some(Err(_)) => self.panicked(),
+            None => self.too_late(deadline.max(self.patience.time())),
         };
         self.keep_document(&executed).await;
         self.note(&executed, self.started);
@@ -245,6 +246,21 @@ enum Next {
     Late,
     /// The caller's token is no longer good.
     Expired,
+}
+
+/// Waits for some work no longer than `deadline`, or than the work itself asks for while it runs.
+async fn patient<F: Future>(deadline: Duration, patience: &Patience, work: F) -> Option<F::Output> {
+    let started = tokio::time::Instant::now();
+    let mut work = pin!(work);
+    loop {
+        let time = deadline.max(patience.time());
+        if let Ok(output) = tokio::time::timeout_at(started + time, work.as_mut()).await {
+            return Some(output);
+        }
+        if patience.time() <= time {
+            return None;
+        }
+    }
 }
 
 /// Waits for an event without end, and for what it loads no longer than `deadline`.

@@ -122,3 +122,29 @@ pub async fn any(db: &Reader) -> Result<bool, DbErr> {
     let first: Option<String> = query.limit(1).into_tuple().one(db).await?;
     Ok(first.is_some())
 }
+
+/// Goods that measures name, with a code that they name for them.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct ProductRow {
+    /// The goods, in the words of the regulation.
+    pub product: String,
+    /// A code.
+    pub commodity: Option<String>,
+    /// Its name in English.
+    pub description_en: Option<String>,
+    /// Its name in Indonesian.
+    pub description_id: Option<String>,
+}
+
+/// All goods that measures name, with their codes, by name and code.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn products(db: &Reader) -> Result<Vec<ProductRow>, DbErr> {
+    let sql = "SELECT DISTINCT m.product, c.commodity, d.description_en, d.description_id
+         FROM duty_measure m
+         LEFT JOIN duty_measure_commodity c ON c.measure = m.code
+         LEFT JOIN commodity d ON d.code = c.commodity
+         ORDER BY m.product, c.commodity";
+    ProductRow::find_by_statement(sea_orm::Statement::from_string(db.get_database_backend(), sql)).all(db).await
+}

@@ -45,6 +45,8 @@ pub enum News {
     Commodities,
     /// Currency rates or their sources changed.
     Rates,
+    /// Prompts, texts of regulations or their vectors changed.
+    Sources,
     /// The reference rates of a day were stored.
     NewRates(NaiveDate),
     /// Anything may have changed.
@@ -139,6 +141,7 @@ fn read(payload: &str) -> Option<News> {
         "pulse" => return None,
         "commodities" => News::Commodities,
         "rates" => News::Rates,
+        "sources" => News::Sources,
         "payments" => {
             let account = words.next().and_then(|id| Uuid::try_parse(id).ok());
             let payments = words.next().map(|ids| ids.split(',').filter_map(|id| Uuid::try_parse(id).ok()));
@@ -200,6 +203,7 @@ mod tests {
         assert_eq!(read(&format!("payments {account}")), Some(News::Payments(AccountId(id(account)), Vec::new())));
         assert_eq!(read("rates"), Some(News::Rates));
         assert_eq!(read("commodities"), Some(News::Commodities));
+        assert_eq!(read("sources"), Some(News::Sources));
         assert_eq!(read("pulse 1"), None);
         for strange in ["payments", "payments x", "everything", "", "tariffs 5"] {
             assert_eq!(read(strange), Some(News::Everything), "{strange:?}");

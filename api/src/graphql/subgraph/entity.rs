@@ -7,15 +7,18 @@ use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::scalars::{CurrencyCode, Date, HsCode};
+use crate::graphql::types::ask_result::Answer;
 use crate::graphql::types::commodity::Commodity;
 use crate::graphql::types::duty_measure::DutyMeasure;
 use crate::graphql::types::installment::Installment;
 use crate::graphql::types::node::Node;
 use crate::graphql::types::payment::Payment;
+use crate::graphql::types::prompt::Prompt;
 use crate::graphql::types::rate::{CurrencyRate, RatePurpose};
 use crate::graphql::types::receipt::Receipt;
 use crate::graphql::types::refund::Refund;
 use crate::graphql::types::regulation::Regulation;
+use crate::graphql::types::regulation_chunk::RegulationChunk;
 use crate::loaders::payments::PaymentReferenceKey;
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 
@@ -39,6 +42,12 @@ pub enum Entity {
     DutyMeasure(DutyMeasure),
     /// A regulation.
     Regulation(Regulation),
+    /// A piece of a regulation's text.
+    RegulationChunk(RegulationChunk),
+    /// A prompt of the library.
+    Prompt(Prompt),
+    /// An answer of the assistant.
+    Answer(Answer),
 }
 
 /// A thing as another subgraph names it: an object with its `__typename` and the fields of one of its keys.
@@ -88,6 +97,9 @@ impl From<Node> for Entity {
             Node::Commodity(commodity) => Self::Commodity(commodity),
             Node::DutyMeasure(measure) => Self::DutyMeasure(measure),
             Node::Regulation(regulation) => Self::Regulation(regulation),
+            Node::RegulationChunk(chunk) => Self::RegulationChunk(chunk),
+            Node::Prompt(prompt) => Self::Prompt(prompt),
+            Node::Answer(answer) => Self::Answer(answer),
         }
     }
 }
@@ -124,6 +136,9 @@ impl EntityKey {
             },
             "DutyMeasure" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::DutyMeasure(_))),
             "Regulation" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Regulation(_))),
+            "RegulationChunk" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::RegulationChunk(_))),
+            "Prompt" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Prompt(_))),
+            "Answer" => node(&fields.required::<ID>("id")?, |id| matches!(id, GlobalId::Answer(_))),
             "CurrencyRate" => Ok(Self::Rate(RateKey {
                 purpose: fields.required::<RatePurpose>("purpose")?.into(),
                 base: fields.required::<CurrencyCode>("base")?.0,

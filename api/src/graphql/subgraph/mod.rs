@@ -24,7 +24,7 @@ use crate::error::{Error, Result, code};
 pub use entity::{Entity, Representation};
 
 /// By which fields another subgraph can name a thing. [`entity`] reads each of them.
-const KEYS: [(&str, &[&str]); 8] = [
+const KEYS: [(&str, &[&str]); 11] = [
     ("Payment", &["id", "reference"]),
     ("Installment", &["id"]),
     ("Receipt", &["id"]),
@@ -32,6 +32,9 @@ const KEYS: [(&str, &[&str]); 8] = [
     ("Commodity", &["id", "code"]),
     ("DutyMeasure", &["id"]),
     ("Regulation", &["id"]),
+    ("RegulationChunk", &["id"]),
+    ("Prompt", &["id"]),
+    ("Answer", &["id"]),
     // No second key with more fields: gateways take the shortest that they can fill.
     ("CurrencyRate", &["base quote requestedDate purpose"]),
 ];

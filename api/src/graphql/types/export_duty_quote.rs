@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, InputObject, Object, Union};
-use chrono::NaiveDate;
 
 use super::commodity::Commodity;
 use super::duty_measure::DutyMeasure;
@@ -12,15 +11,13 @@ use super::money::MoneyInput;
 use super::rate::CurrencyRate;
 use super::regulation::Regulation;
 use crate::domain::currency::Currency;
-use crate::domain::duty::goods::Described;
-use crate::domain::duty::quote::{InRupiah, Step, other_products};
-use crate::domain::duty::{self, Assessment, Failure, Goods, MassUnit, Quantity, Reason, Unavailable, product_key};
+use crate::domain::duty::quote::Step;
+use crate::domain::duty::{Failure, MassUnit, Quantity, Reason, Unavailable};
+use crate::duty_quote::{Asked, Outcome, Quote};
 use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
 use crate::graphql::scalars::{Date, Decimal, HsCode};
 use crate::loaders::commodities::CommodityKey;
-use crate::loaders::duty::{MeasuresKey, PublishedKey, TaxRateKey};
-use crate::loaders::rates::FoundRate;
 
 /// What is exported, and when. Give `hsCode`, `productVariant`, or both.
 #[derive(Clone, Debug, InputObject)]
@@ -52,74 +49,69 @@ pub enum ExportDutyResult {
 
 /// What leaves the price at the border, and how it was computed. An estimate, and no legal advice.
 #[derive(Clone, Debug)]
-pub struct ExportDutyQuote {
-    product: String,
-    assessment: Box<Assessment>,
-    paid: Box<InRupiah>,
-    rate: Arc<FoundRate>,
-}
+pub struct ExportDutyQuote(pub Arc<Quote>);
 
 /// What leaves the price at the border, and how it was computed. An estimate, and no legal advice.
 #[Object]
 impl ExportDutyQuote {
     /// The goods, in the words of the rule that was applied.
     async fn product(&self) -> &str {
-        &self.product
+        &self.0.product
     }
 
     /// The measures that were applied: the duty's, and the levy's where it is not published itself.
     async fn measures(&self) -> Vec<DutyMeasure> {
-        self.assessment.measures.iter().cloned().map(DutyMeasure::new).collect()
+        self.0.assessment.measures.iter().cloned().map(DutyMeasure::new).collect()
     }
 
     /// The name of the rule of the duty. Null where the duty itself is published for the period.
     async fn rule(&self) -> Option<&str> {
-        self.assessment.rule.as_deref()
+        self.0.assessment.rule.as_deref()
     }
 
     /// The computation, step by step.
     async fn steps(&self) -> Vec<QuoteStep> {
-        self.paid.steps.iter().cloned().map(QuoteStep).collect()
+        self.0.paid.steps.iter().cloned().map(QuoteStep).collect()
     }
 
     /// The duty in the currency of the published prices.
     async fn duty_foreign(&self) -> ExactMoney {
-        ExactMoney::new(self.paid.duty_foreign, self.assessment.currency)
+        ExactMoney::new(self.0.paid.duty_foreign, self.0.assessment.currency)
     }
 
     /// The levy in the currency of the published prices. Null where no levy is held for the goods and the day.
     async fn levy_foreign(&self) -> Option<ExactMoney> {
-        self.paid.levy_foreign.map(|levy| ExactMoney::new(levy, self.assessment.currency))
+        self.0.paid.levy_foreign.map(|levy| ExactMoney::new(levy, self.0.assessment.currency))
     }
 
     /// The duty in rupiah.
     async fn duty_idr(&self) -> ExactMoney {
-        ExactMoney::new(self.paid.duty, Currency::idr())
+        ExactMoney::new(self.0.paid.duty, Currency::idr())
     }
 
     /// The levy in rupiah. Null where no levy is held for the goods and the day.
     async fn levy_idr(&self) -> Option<ExactMoney> {
-        self.paid.levy.map(|levy| ExactMoney::new(levy, Currency::idr()))
+        self.0.paid.levy.map(|levy| ExactMoney::new(levy, Currency::idr()))
     }
 
     /// Duty and levy in rupiah.
     async fn total_idr(&self) -> ExactMoney {
-        ExactMoney::new(self.paid.total, Currency::idr())
+        ExactMoney::new(self.0.paid.total, Currency::idr())
     }
 
     /// The tax rate that was used.
     async fn fx(&self) -> CurrencyRate {
-        CurrencyRate(Arc::clone(&self.rate))
+        CurrencyRate(Arc::clone(&self.0.rate))
     }
 
     /// What was taken for granted, in words.
     async fn assumptions(&self) -> &[String] {
-        &self.paid.assumptions
+        &self.0.paid.assumptions
     }
 
     /// All regulations that the steps rest on, each once.
     async fn legal_basis(&self, ctx: &Context<'_>) -> Result<Vec<Regulation>> {
-        Regulation::cited(ctx, self.paid.steps.iter().filter_map(|step| step.basis.as_deref())).await
+        Regulation::cited(ctx, self.0.paid.steps.iter().filter_map(|step| step.basis.as_deref())).await
     }
 
     /// Always true: how customs rounds is not known, and rules come from notices and not from the gazette.
@@ -222,7 +214,7 @@ impl ExportDutyResult {
     /// [`code::BAD_USER_INPUT`] when the input makes no sense; otherwise when something cannot be loaded.
     pub async fn load(ctx: &Context<'_>, input: ExportDutyQuoteInput) -> Result<Self> {
         match Self::quote(ctx, input).await? {
-            Ok(quote) => Ok(Self::ExportDutyQuote(quote)),
+            Ok(quote) => Ok(Self::ExportDutyQuote(ExportDutyQuote(Arc::new(quote)))),
             Err(Failure::Unavailable(why)) => {
                 let codes = why.codes.iter().cloned().map(CommodityKey).collect::<Vec<_>>();
                 let candidates = ctx.load_many(codes).await?.into_iter().flatten().map(Commodity::new).collect();
@@ -232,88 +224,44 @@ impl ExportDutyResult {
         }
     }
 
-    async fn quote(ctx: &Context<'_>, input: ExportDutyQuoteInput) -> Result<Result<ExportDutyQuote, Failure>> {
-        let asked = Asked::read(&input)?;
+    async fn quote(ctx: &Context<'_>, input: ExportDutyQuoteInput) -> Result<Result<Quote, Failure>> {
+        let asked = read(&input)?;
         let Some(unit) = MassUnit::parse(&input.unit) else {
             let message =
                 format!("{:?} is not a unit of mass that is known here: write t, kg, g or troy oz", input.unit);
             return Ok(Err(Unavailable::new(Reason::UnitMismatch, message).into()));
         };
-        let quantity = Quantity { amount: input.quantity.0, unit };
-        let goods = match asked.goods(ctx).await? {
-            Ok(goods) => goods,
-            Err(why) => return Ok(Err(why.into())),
-        };
-        let mut products = other_products(&goods);
-        products.push(product_key(&goods.product));
-        let keys = products.into_iter().map(|product| PublishedKey { product, on: asked.filing });
-        let published = ctx.load_many(keys.collect::<Vec<_>>()).await?;
-        let published: Vec<_> = published.iter().flat_map(|list| list.iter().cloned()).collect();
-        let mut assessment = match duty::assess(&goods, quantity, asked.filing, &published) {
-            Ok(assessment) => assessment,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let paid_on = input.payment_date.map_or(asked.filing, |day| day.0);
-        if input.payment_date.is_none() {
-            assessment.assumptions.push("The duty is paid on the day of filing.".to_owned());
-        }
-        if input.invoice.is_some() {
-            assessment.assumptions.push("The price on the invoice is not in the formula.".to_owned());
-        }
-        let currency = assessment.currency;
-        let Some(rate) = ctx.load(TaxRateKey { currency, on: paid_on }).await? else {
-            let message = format!("no tax rate of {currency} in rupiah is held for {paid_on}");
-            return Ok(Err(Unavailable::new(Reason::NoRate, message).into()));
-        };
-        let decree = (currency != Currency::idr()).then(|| rate.source.code.clone());
-        let rounding = ctx.request()?.duty_rounding;
-        let paid = assessment.in_rupiah(&rate.quotation.rate, decree, paid_on, rounding);
-        let assessment = Box::new(assessment);
-        Ok(paid.map(|paid| ExportDutyQuote { product: goods.product, assessment, paid: Box::new(paid), rate }))
+        let asked = Asked { quantity: Quantity { amount: input.quantity.0, unit }, ..asked };
+        let request = ctx.request()?;
+        asked.quote(&request.loads, request.duty_rounding).await.map(Outcome::into_quote)
     }
 }
 
-/// What is asked for, checked.
-struct Asked {
-    code: Option<String>,
-    product: Option<String>,
-    filing: NaiveDate,
-}
-
-impl Asked {
-    fn read(input: &ExportDutyQuoteInput) -> Result<Self> {
-        if input.quantity.0.is_negative() || input.quantity.0.is_zero() {
-            return Err(bad("the quantity must be above zero"));
-        }
-        let code = input.hs_code.map(|code| code.0);
-        if code.is_some_and(|code| code.is_section()) {
-            return Err(bad("hsCode must be a code of digits and not a section"));
-        }
-        let product = input.product_variant.as_ref().map(|product| product.trim().to_owned());
-        let product = product.filter(|product| !product.is_empty());
-        if product.as_ref().is_some_and(|product| product.chars().count() > 200 || product.contains('\0')) {
-            return Err(bad("productVariant has at most 200 characters"));
-        }
-        if code.is_none() && product.is_none() {
-            return Err(bad("give hsCode, productVariant, or both"));
-        }
-        Ok(Self { code: code.map(|code| code.as_str().to_owned()), product, filing: input.filing_date.0 })
+/// What is asked for, checked but for the unit.
+fn read(input: &ExportDutyQuoteInput) -> Result<Asked> {
+    if input.quantity.0.is_negative() || input.quantity.0.is_zero() {
+        return Err(bad("the quantity must be above zero"));
     }
-
-    async fn goods(&self, ctx: &Context<'_>) -> Result<Result<Goods, Unavailable>> {
-        let key = MeasuresKey { code: self.code.clone(), product: self.product.as_deref().map(product_key) };
-        let measures = ctx.load(key).await?;
-        let described = Described { code: self.code.as_deref(), product: self.product.as_deref() };
-        let found = Goods::find(described, &measures, self.filing);
-        if let (Err(why), Some(code)) = (&found, &self.code)
-            && why.reason == Reason::NotDutiable
-            && ctx.load(CommodityKey(code.clone())).await?.is_none()
-        {
-            let message = format!("there is no commodity {code} here, and so no rule of it");
-            return Ok(Err(Unavailable::new(Reason::RuleNotHeld, message)));
-        }
-        Ok(found)
+    let code = input.hs_code.map(|code| code.0);
+    if code.is_some_and(|code| code.is_section()) {
+        return Err(bad("hsCode must be a code of digits and not a section"));
     }
+    let product = input.product_variant.as_ref().map(|product| product.trim().to_owned());
+    let product = product.filter(|product| !product.is_empty());
+    if product.as_ref().is_some_and(|product| product.chars().count() > 200 || product.contains('\0')) {
+        return Err(bad("productVariant has at most 200 characters"));
+    }
+    if code.is_none() && product.is_none() {
+        return Err(bad("give hsCode, productVariant, or both"));
+    }
+    Ok(Asked {
+        code: code.map(|code| code.as_str().to_owned()),
+        product,
+        quantity: Quantity { amount: input.quantity.0, unit: MassUnit::Tonne },
+        filing: input.filing_date.0,
+        payment: input.payment_date.map(|day| day.0),
+        has_invoice: input.invoice.is_some(),
+    })
 }
 
 fn bad(message: &str) -> Error {

@@ -2,6 +2,8 @@
 
 pub mod aggregates;
 pub mod aging;
+pub mod answer_event;
+pub mod ask_result;
 pub mod commodity;
 pub mod cost;
 pub mod currency;
@@ -16,11 +18,13 @@ pub mod payment;
 pub mod payment_event;
 pub mod plan_preview;
 pub mod price_point;
+pub mod prompt;
 pub mod rate;
 pub mod rate_series;
 pub mod receipt;
 pub mod reference_price;
 pub mod refund;
 pub mod regulation;
+pub mod regulation_chunk;
 pub mod user_error;
 pub mod viewer;

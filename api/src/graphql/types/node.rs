@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Interface};
 
+use super::ask_result::Answer;
 use super::commodity::Commodity;
 use super::duty_measure::DutyMeasure;
 use super::installment::Installment;
 use super::payment::Payment;
+use super::prompt::Prompt;
 use super::receipt::Receipt;
 use super::refund::Refund;
 use super::regulation::Regulation;
+use super::regulation_chunk::RegulationChunk;
 use crate::error::Result;
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
@@ -38,6 +41,12 @@ pub enum Node {
     DutyMeasure(DutyMeasure),
     /// A regulation.
     Regulation(Regulation),
+    /// A piece of a regulation's text.
+    RegulationChunk(RegulationChunk),
+    /// A prompt of the library.
+    Prompt(Prompt),
+    /// An answer of the assistant.
+    Answer(Answer),
 }
 
 impl Node {
@@ -73,6 +82,9 @@ impl Node {
             }
             GlobalId::DutyMeasure(code) => Ok(DutyMeasure::with_code(ctx, code).await?.map(Self::DutyMeasure)),
             GlobalId::Regulation(number) => Ok(Regulation::named(ctx, &number).await?.map(Self::Regulation)),
+            GlobalId::RegulationChunk(id) => Ok(RegulationChunk::with_id(ctx, id).await?.map(Self::RegulationChunk)),
+            GlobalId::Prompt(name) => Ok(Prompt::with_name(ctx, name).await?.map(Self::Prompt)),
+            GlobalId::Answer(id) => Ok(Answer::with_id(ctx, id)?.map(Self::Answer)),
         }
     }
 }

@@ -1,0 +1,146 @@
+//! What the assistant searches, and the goods that a question may name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use entity::{assistant_use, prompt, regulation_chunk};
+
+use super::{Key, Source, one_each};
+use crate::cache::{Policy, Tag, Weight};
+use crate::error::Result;
+use crate::store;
+use crate::store::prompts::PromptRow;
+use crate::store::regulation_chunks::ChunkRow;
+
+/// Everything that is searched, with the vectors of a model. It is kept as an index and not as rows, and so not by the
+/// cache: see [`crate::assistant::index`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SourcesKey {
+    /// The model.
+    pub model: String,
+}
+
+/// What is searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceRows {
+    /// The chunks of regulations, by id.
+    pub chunks: Vec<ChunkRow>,
+    /// The prompts that are offered, by name.
+    pub prompts: Vec<PromptRow>,
+}
+
+impl Key for SourcesKey {
+    type Value = Arc<SourceRows>;
+    const LOADER: &'static str = "assistant_sources";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let chunks = store::regulation_chunks::all(&source.reader, &key.model).await?;
+            let prompts = store::prompts::active(&source.reader, &key.model).await?;
+            answers.insert(key.clone(), Arc::new(SourceRows { chunks, prompts }));
+        }
+        Ok(answers)
+    }
+}
+
+/// Goods that rules of export duty name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// The goods, in the words of the regulation.
+    pub name: String,
+    /// The codes that are named for them, with their names in English and Indonesian.
+    pub codes: Vec<ProductCode>,
+}
+
+/// A code of such goods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProductCode {
+    /// The code without dots.
+    pub code: String,
+    /// What is under it, in each language that is held.
+    pub names: Vec<String>,
+}
+
+/// All goods that rules of export duty name, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProductsKey;
+
+impl Key for ProductsKey {
+    type Value = Arc<Vec<Product>>;
+    const LOADER: &'static str = "duty_products";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut products: Vec<Product> = Vec::new();
+        for row in store::duty_measures::products(&source.reader).await? {
+            if products.last().is_none_or(|last| last.name != row.product) {
+                products.push(Product { name: row.product, codes: Vec::new() });
+            }
+            let names = [row.description_en, row.description_id].into_iter().flatten().collect();
+            if let (Some(product), Some(code)) = (products.last_mut(), row.commodity) {
+                product.codes.push(ProductCode { code, names });
+            }
+        }
+        let products = Arc::new(products);
+        Ok(keys.iter().map(|key| (*key, Arc::clone(&products))).collect())
+    }
+}
+
+impl Weight for Product {
+    fn weight(&self) -> usize {
+        let names = self.codes.iter().flat_map(|code| &code.names).map(String::len).sum::<usize>();
+        size_of::<Self>() + self.name.len() + self.codes.len() * size_of::<ProductCode>() + names
+    }
+}
+
+/// A prompt by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PromptKey(pub String);
+
+impl Key for PromptKey {
+    type Value = Option<Arc<prompt::Model>>;
+    const LOADER: &'static str = "prompt";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Sources));
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let names: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        let rows = store::prompts::by_names(&source.reader, &names).await?;
+        Ok(one_each(keys, rows, |row| Self(row.name.clone())))
+    }
+}
+
+/// A chunk of a regulation by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChunkKey(pub String);
+
+impl Key for ChunkKey {
+    type Value = Option<Arc<regulation_chunk::Model>>;
+    const LOADER: &'static str = "regulation_chunk";
+    const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Sources));
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
+        let rows = store::regulation_chunks::by_ids(&source.reader, &ids).await?;
+        Ok(one_each(keys, rows, |row| Self(row.id.clone())))
+    }
+}
+
+/// What the account used on a day (UTC). Never kept: it changes with each question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UseKey(pub NaiveDate);
+
+impl Key for UseKey {
+    type Value = Option<Arc<assistant_use::Model>>;
+    const LOADER: &'static str = "assistant_use";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let row = store::assistant_uses::on(&source.reader, source.account, key.0).await?;
+            answers.insert(*key, row.map(Arc::new));
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,66 @@
+//! The text of regulations in chunks, with their vectors.
+
+use entity::regulation_chunk::{self, Column, Entity};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement};
+
+use super::keys;
+use super::reader::Reader;
+
+/// A chunk with its vector under one model, and the title of its regulation.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct ChunkRow {
+    /// The chunk.
+    #[sea_orm(nested)]
+    pub chunk: regulation_chunk::Model,
+    /// What the regulation is about.
+    pub title: String,
+    /// The vector; `None` where none is held for the chunk as it is.
+    pub vector: Option<Vec<u8>>,
+}
+
+/// All chunks, by id, each with its vector under a model.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(db: &Reader, model: &str) -> Result<Vec<ChunkRow>, DbErr> {
+    let sql = "SELECT c.id, c.regulation, c.sequence, c.article, c.text, c.valid_from, c.valid_to, c.revision,
+            r.title, e.vector
+         FROM regulation_chunk c
+         JOIN regulation r ON r.number = c.regulation
+         LEFT JOIN embedding e ON e.kind = 'CHUNK' AND e.subject = c.id AND e.model = $1 AND e.revision = c.revision
+         ORDER BY c.id";
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [model.into()]);
+    ChunkRow::find_by_statement(statement).all(db).await
+}
+
+/// The chunks with these ids, in any order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_ids(db: &Reader, ids: &[String]) -> Result<Vec<regulation_chunk::Model>, DbErr> {
+    let wanted = keys::any_text(db.get_database_backend(), (Entity, Column::Id), ids.iter().map(String::as_str));
+    Entity::all().filter(wanted).all(db).await
+}
+
+/// The chunks of a regulation behind a place, in their order.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_regulation(
+    db: &Reader,
+    number: &str,
+    after: i32,
+    limit: u64,
+) -> Result<Vec<regulation_chunk::Model>, DbErr> {
+    let of = Entity::all().filter(Column::Regulation.eq(number)).filter(Column::Sequence.gt(after));
+    of.order_by_asc(Column::Sequence).limit(limit).all(db).await
+}
+
+/// Whether there is any row.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn any(db: &Reader) -> Result<bool, DbErr> {
+    let first: Option<String> = Entity::all().select_only().column(Column::Id).limit(1).into_tuple().one(db).await?;
+    Ok(first.is_some())
+}
