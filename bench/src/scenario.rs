@@ -22,6 +22,7 @@ enum Kind {
     Lines,
     Deep,
     Search,
+    Quote,
     Mix,
 }
 
@@ -36,6 +37,7 @@ pub const ALL: &[Scenario] = &[
         kind: Kind::Deep,
     },
     Scenario { name: "search", about: "commodities by words, with those above them", kind: Kind::Search },
+    Scenario { name: "quote", about: "export duty of one quantity, with every step", kind: Kind::Quote },
     Scenario { name: "mix", about: "95 reads of single payments and pages to 5 receipts", kind: Kind::Mix },
 ];
 
@@ -54,6 +56,9 @@ const DEEP: &str = "query ($after: String) { payments(first: 10, after: $after) 
                     allocations(first: 5) { nodes { amount { amount } installment { sequence } } } } } } } } } } }";
 const SEARCH: &str = "query ($search: String!) { commodities(search: $search, first: 20) { edges { score node { code \
                       description ancestors { code description } } } } }";
+const QUOTE: &str = "query ($quantity: Decimal!) { exportDutyQuote(input: {hsCode: \"1801.00.10\", quantity: $quantity, unit: \"t\", \
+                     filingDate: \"2026-02-10\", paymentDate: \"2025-08-08\"}) { ... on ExportDutyQuote { dutyForeign { amount \
+                     } totalIdr { rounded { amount } } isEstimate steps { label formula value unit citation } } } }";
 const RECORD: &str = "mutation ($input: RecordReceiptInput!) { recordReceipt(input: $input) { payment { version } \
                       userErrors { message } } }";
 const WORDS: &[&str] =
@@ -129,6 +134,7 @@ impl Scenario {
             Kind::Lines => page(LINES),
             Kind::Deep => page(DEEP),
             Kind::Search => (SEARCH, json!({ "search": WORDS[dice % WORDS.len()] })),
+            Kind::Quote => (QUOTE, json!({ "quantity": format!("{}.{}", dice % 400 + 1, dice % 10) })),
             Kind::Mix => match dice % 100 {
                 0..5 => (RECORD, json!({ "input": receipt(subjects.payment(dice / 100)) })),
                 5..20 => page(PAGE),
