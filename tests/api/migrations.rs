@@ -81,7 +81,11 @@ each_database! {
         let amendment = "INSERT INTO regulation_amendment (regulation, amends) SELECT min(number), max(number) FROM regulation";
         let succession =
             "INSERT INTO commodity_succession (predecessor, successor) SELECT min(code), max(code) FROM commodity";
-        for sql in [amendment, succession] {
+        let vector = if backend == Backend::Sqlite { "x'00000000'" } else { "'\\x00000000'" };
+        let vector = format!("INSERT INTO embedding (kind, subject, model, dimension, revision, vector) VALUES ('CHUNK', 'x', 'm', 1, 'r', {vector})");
+        let use_of_a_day = "INSERT INTO assistant_use (account_id, day, calls, tokens, cost_micros)
+            SELECT id, (SELECT min(valid_from) FROM duty_measure), 0, 0, 0 FROM account";
+        for sql in [amendment, succession, vector.as_str(), use_of_a_day] {
             assert_eq!(update(&app.database, sql).await.unwrap(), 1);
         }
         for (table, constraints, change) in BAD_ROWS_BESIDE {
@@ -189,6 +193,15 @@ const BAD_ROWS_BESIDE: &[(&str, &[&str], &str)] = &[
     ("reference_price", &["reference_price_rate_has_a_unit"], "rate = '1', rate_unit = NULL"),
     ("reference_price", &["reference_price_says_something"], "amount = NULL, rate = NULL, rate_unit = NULL"),
     ("commodity_succession", &["commodity_succession_of_another"], "predecessor = successor"),
+    ("prompt", &["prompt_revision_positive"], "revision = 0"),
+    ("regulation_chunk", &["regulation_chunk_sequence_positive"], "sequence = -sequence"),
+    ("regulation_chunk", &["regulation_chunk_valid_in_order"], "valid_to = '0001-01-01'"),
+    ("embedding", &["embedding_kind_known"], "kind = 'PICTURE'"),
+    ("embedding", &["embedding_dimension_positive", "embedding_vector_is_whole"], "dimension = 0"),
+    ("embedding", &["embedding_vector_is_whole"], "dimension = 2"),
+    ("assistant_use", &["assistant_use_calls_not_negative"], "calls = -1"),
+    ("assistant_use", &["assistant_use_tokens_not_negative"], "tokens = -1"),
+    ("assistant_use", &["assistant_use_cost_not_negative"], "cost_micros = -1"),
 ];
 
 /// Two receipts, `BANK-1` and a day later `BANK-2`.
