@@ -1,7 +1,7 @@
 //! Whether an answer may be given: each quotation stands in its source, and each number is known.
 //!
-//! A number is known when it is one of the computation's, or stands in a quotation that is cited, or in the number of a
-//! cited regulation. A model that makes one up has its answer refused, however right it may sound.
+//! A number is known when it is one of the computation's, or stands in a quotation that is cited. What names a cited
+//! regulation or its article is a name and not a number, there and nowhere else. A model that makes one up has its answer refused, however right it may sound.
 
 use std::collections::HashSet;
 
@@ -102,16 +102,10 @@ pub fn check(draft: &Draft, sources: &[Source<'_>], known: &[Decimal]) -> Result
         return Err(Ungrounded::UnknownMarker(*unknown));
     }
     let mut allowed: HashSet<Decimal> = known.iter().copied().collect();
-    let mut allow = |text: &str| {
-        allowed.extend(numbers(text).into_iter().flat_map(|one| one.readings));
-    };
     for one in &found {
-        allow(&one.words);
+        allowed.extend(numbers(&one.words).into_iter().flat_map(|one| one.readings));
     }
-    for source in cited.iter().filter_map(|marker| sources.get(marker - 1)) {
-        allow(source.regulation);
-        allow(source.article.unwrap_or_default());
-    }
+    let text = without_names(&text, cited.iter().filter_map(|marker| sources.get(marker - 1)));
     for number in numbers(&text) {
         if !number.readings.iter().any(|reading| allowed.contains(reading)) {
             let number = text.get(number.start..number.end).unwrap_or_default();
@@ -162,6 +156,46 @@ fn letters(text: &str) -> Vec<(usize, char)> {
         letters.pop();
     }
     letters
+}
+
+/// The text, in lower case, without what names these sources: `PMK 68/2025`, `68 Tahun 2025`, `Pasal 3`.
+fn without_names<'a>(text: &str, sources: impl Iterator<Item = &'a Source<'a>>) -> String {
+    let mut text = text.to_lowercase();
+    for source in sources {
+        let mut names: Vec<String> = source.article.into_iter().map(str::to_lowercase).collect();
+        let (_, number) = source.regulation.rsplit_once(' ').unwrap_or(("", source.regulation));
+        names.push(number.to_lowercase());
+        if let Some((number, year)) = number.split_once('/') {
+            names.extend(["tahun", "of", "year"].map(|between| format!("{number} {between} {year}")));
+        }
+        for name in names.iter().filter(|name| !name.is_empty()) {
+            text = without(&text, name);
+        }
+    }
+    text
+}
+
+/// The text without a name, where that is not a part of something longer.
+fn without(text: &str, name: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(name) {
+        let (before, after) = (&rest[..at], &rest[at + name.len()..]);
+        // `3` does not end in `35`, nor in `3.5`.
+        let goes_on = |text: &str| {
+            let mut letters = text.chars();
+            let first = letters.next();
+            first.is_some_and(char::is_alphanumeric)
+                || (first.is_some_and(|sign| ".,".contains(sign))
+                    && letters.next().is_some_and(|next| next.is_ascii_digit()))
+        };
+        let is_part = goes_on(after) || before.chars().next_back().is_some_and(char::is_alphanumeric);
+        plain.push_str(before);
+        plain.push_str(if is_part { name } else { " " });
+        rest = after;
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// The text without its markers, and the markers.
@@ -248,6 +282,11 @@ mod tests {
             ("You pay USD 5,015.63 [1].", good, Ungrounded::UnknownNumber("5,015.63".to_owned())),
             // It stands in the source, and not in what is quoted.
             ("Above 3,500 it is 7.5 % [1].", good, Ungrounded::UnknownNumber("3,500".to_owned())),
+            // Names are no numbers.
+            ("Under PMK 68/2025, Pasal 3, it is 68 % [1].", good, Ungrounded::UnknownNumber("68".to_owned())),
+            ("Pasal 3 says 3 % [1].", good, Ungrounded::UnknownNumber("3".to_owned())),
+            ("Pasal 3.5 says so [1].", good, Ungrounded::UnknownNumber("3.5".to_owned())),
+            ("Under PMK 68/20255 it is so [1].", good, Ungrounded::UnknownNumber("68".to_owned())),
             // It stands in another source.
             ("The levy is 10 % [1].", good, Ungrounded::UnknownNumber("10".to_owned())),
         ] {
@@ -262,6 +301,7 @@ mod tests {
             "You pay USD 5,015.625 [1].",
             "Anda membayar 5.015,625 dolar [1].",
             "It is 5015.625, or 82,336,500 rupiah, or Rp 82.336.500,00.",
+            "PMK Nomor 68 Tahun 2025 says so, in pasal 3 (PMK 68/2025).",
         ] {
             assert!(check(&draft(text, quotes), &SOURCES, &known(&["5015.625", "82336500"])).is_ok(), "{text}");
         }
