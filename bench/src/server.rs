@@ -75,3 +75,24 @@ pub fn binary() -> PathBuf {
     assert!(binary.is_file(), "no {}: cargo build --release", binary.display());
     binary
 }
+
+/// Brings the build beside this program up to date, where this program was started by `cargo run`; otherwise what is
+/// there is measured.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn build() -> Result<(), String> {
+    let Some(cargo) = std::env::var_os("CARGO") else { return Ok(()) };
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    // The folder of a profile has its name, but for that of `dev`.
+    let profile =
+        own.parent().and_then(|folder| folder.file_name()).and_then(|name| name.to_str()).unwrap_or("release");
+    let profile = if profile == "debug" { "dev" } else { profile };
+    let built =
+        Command::new(cargo).args(["build", "--locked", "--package", "dermaga-api", "--profile", profile]).status();
+    match built {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("the server cannot be built: {status}")),
+        Err(error) => Err(format!("cargo does not start: {error}")),
+    }
+}

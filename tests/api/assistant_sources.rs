@@ -36,6 +36,31 @@ each_database! {
         }));
     }
 
+    /// The text of a regulation is read in its order, page by page.
+    async fn a_text_is_read_in_pages(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let query = "query ($after: String) { regulation(number: \"PMK 68/2025\") { chunks(first: 2, after: $after) {
+            nodes { article text regulation { number } } pageInfo { hasNextPage hasPreviousPage endCursor } } } }";
+        let (mut articles, mut after) = (Vec::new(), json!(null));
+        loop {
+            let answer = app.graphql_with(query, json!({ "after": after })).await;
+            let page = answer.at("/regulation/chunks").clone();
+            assert_eq!(page["pageInfo"]["hasPreviousPage"], !after.is_null());
+            for node in page["nodes"].as_array().unwrap() {
+                assert_eq!(node["regulation"]["number"], "PMK 68/2025");
+                articles.push(node["article"].as_str().unwrap_or("before the first").to_owned());
+            }
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        assert!(articles.len() > 3, "{articles:?}");
+        assert!(articles.windows(2).all(|pair| pair[0] <= pair[1] || pair[0].starts_with("before")), "{articles:?}");
+        let none = app.graphql("{ regulation(number: \"PMK 68/2025\") { chunks(after: \"x\") { nodes { id } } } }").await;
+        assert_eq!(none.codes(), ["INVALID_CURSOR"]);
+    }
+
     /// A run that is stopped half way is gone on with, and makes nothing twice.
     async fn making_vectors_goes_on_where_it_ended(backend: Backend) {
         let server = OpenAi::start();

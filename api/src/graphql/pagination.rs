@@ -17,6 +17,7 @@ use super::types::payment::Payment;
 use super::types::payment_event::PaymentEvent;
 use super::types::receipt::{Allocation, Receipt};
 use super::types::refund::Refund;
+use super::types::regulation_chunk::RegulationChunk;
 use crate::error::{Error, Result, code};
 use crate::store::keys;
 use crate::store::page::{KeyValue, Page, PageRequest, Position};
@@ -47,6 +48,7 @@ pub struct PageInfo {
 #[graphql(concrete(name = "AllocationEdge", params(Allocation)))]
 #[graphql(concrete(name = "RefundEdge", params(Refund)))]
 #[graphql(concrete(name = "PaymentEventEdge", params(PaymentEvent)))]
+#[graphql(concrete(name = "RegulationChunkEdge", params(RegulationChunk)))]
 pub struct Edge<T: OutputType> {
     /// The position of the row; valid in the list that it came from.
     pub cursor: String,

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use entity::{assistant_use, prompt, regulation_chunk};
 
-use super::{Key, Source, one_each};
+use super::{Key, Source, by_shape, one_each};
 use crate::cache::{Policy, Tag, Weight};
 use crate::error::Result;
 use crate::store;
+use crate::store::page::{Page, PageRequest};
 use crate::store::prompts::PromptRow;
 use crate::store::regulation_chunks::ChunkRow;
 
@@ -124,6 +125,33 @@ impl Key for ChunkKey {
         let ids: Vec<_> = keys.iter().map(|key| key.0.clone()).collect();
         let rows = store::regulation_chunks::by_ids(&source.reader, &ids).await?;
         Ok(one_each(keys, rows, |row| Self(row.id.clone())))
+    }
+}
+
+/// One page of the chunks of a regulation, in the order of its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RegulationChunksKey {
+    /// The number of the regulation.
+    pub regulation: String,
+    /// Which part of the list.
+    pub request: PageRequest,
+}
+
+impl Key for RegulationChunksKey {
+    type Value = Arc<Page<Arc<regulation_chunk::Model>>>;
+    const LOADER: &'static str = "regulation_chunks";
+    const CACHE: Option<Policy<Self>> =
+        Some(Policy::<Self>::by_key(|_, _| Tag::Sources).only(|key| key.request.is_first_page()));
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for (request, numbers) in by_shape(keys, |key| (key.request.clone(), key.regulation.clone())) {
+            let pages = store::regulation_chunks::pages_of_regulations(&source.reader, &numbers, &request).await?;
+            for (regulation, page) in pages {
+                answers.insert(Self { regulation, request: request.clone() }, Arc::new(page.map(Arc::new)));
+            }
+        }
+        Ok(answers)
     }
 }
 

@@ -1,10 +1,25 @@
 //! The text of regulations in chunks, with their vectors.
 
-use entity::regulation_chunk::{self, Column, Entity};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Statement};
+use std::collections::HashMap;
 
-use super::keys;
+use entity::regulation_chunk::{self, Column, Entity};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect, Statement};
+
+use super::children::{self, ParentColumn};
+use super::keys::{self, KeyType};
+use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
+
+/// The regulation of a chunk.
+const REGULATION: ParentColumn<Entity, String> = ParentColumn {
+    column: Column::Regulation,
+    key: KeyType::Text,
+    value: |number| number.as_str().into(),
+    of: |row| row.regulation.clone(),
+};
+
+/// The order of the chunks of a regulation: that of its text.
+pub const ORDER: [SortKey; 1] = [SortKey { column: "sequence", descending: false }];
 
 /// A chunk with its vector under one model, and the title of its regulation.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -42,18 +57,16 @@ pub async fn by_ids(db: &Reader, ids: &[String]) -> Result<Vec<regulation_chunk:
     Entity::all().filter(wanted).all(db).await
 }
 
-/// The chunks of a regulation behind a place, in their order.
+/// The same page of chunks of each of these regulations, in their order, in one statement.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_regulation(
+pub async fn pages_of_regulations(
     db: &Reader,
-    number: &str,
-    after: i32,
-    limit: u64,
-) -> Result<Vec<regulation_chunk::Model>, DbErr> {
-    let of = Entity::all().filter(Column::Regulation.eq(number)).filter(Column::Sequence.gt(after));
-    of.order_by_asc(Column::Sequence).limit(limit).all(db).await
+    numbers: &[String],
+    request: &PageRequest,
+) -> Result<HashMap<String, Page<regulation_chunk::Model>>, DbErr> {
+    children::pages(db, Entity::all(), &REGULATION, numbers, &ORDER, request).await
 }
 
 /// Whether there is any row.

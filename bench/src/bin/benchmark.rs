@@ -1,6 +1,8 @@
 //! `benchmark`: makes data, measures the server, and compares what was measured.
 //!
-//! It measures the binary `dermaga` that lies beside it: `cargo build --release` builds both.
+//! It measures the binary `dermaga` that lies beside it, and builds that first when `cargo run` has started it:
+//!
+//!     cargo run --release --bin benchmark -- compare naive batched cached
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "reports are for a person to read")]
 
@@ -16,7 +18,7 @@ use dermaga_bench::measure::{LOADS, Load, Measurement, Subject, measure, median}
 use dermaga_bench::mode::{self, Mode};
 use dermaga_bench::report::{self, Run};
 use dermaga_bench::scenario::{self, Scenario, Subjects};
-use dermaga_bench::server::{Server, binary};
+use dermaga_bench::server::{Server, binary, build};
 
 /// Measures Dermaga.
 #[derive(Debug, Parser)]
@@ -166,6 +168,7 @@ async fn run(action: Action) -> Result<ExitCode, String> {
 }
 
 fn generate(database_url: &str, payments: u64, seed: u64) -> Result<ExitCode, String> {
+    build()?;
     let made = Command::new(binary())
         .args(["demo", "--payments", &payments.to_string(), "--seed", &seed.to_string()])
         .env("DATABASE_URL", database_url)
@@ -199,6 +202,7 @@ impl Bench {
         if !(what.seconds > 0.0 && what.seconds < 3_600.0) || what.rounds == 0 || what.payments < 200 {
             return Err("seconds, rounds and payments must be positive, with at least 200 payments".to_owned());
         }
+        build()?;
         let database = match &what.database_url {
             Some(url) => Database::postgres(url).await,
             None => Database::sqlite(),

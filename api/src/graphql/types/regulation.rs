@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object};
 use entity::regulation::Model;
 
+use super::regulation_chunk::RegulationChunkConnection;
 use crate::domain::duty::citation;
 use crate::error::Result;
 use crate::graphql::context::ContextExt;
@@ -58,6 +59,16 @@ impl Regulation {
     /// Where its text is. Null where that is not held.
     async fn url(&self) -> Option<&str> {
         self.0.url.as_deref()
+    }
+
+    /// Its text in pieces, in their order, as far as that is held.
+    async fn chunks(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 10, desc = "How many, at most 100.")] first: i32,
+        #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
+    ) -> Result<RegulationChunkConnection> {
+        RegulationChunkConnection::of(ctx, &self.0.number, first, after).await
     }
 }
 

@@ -10,8 +10,10 @@ use crate::assistant::outcome::{self, FoundChunk};
 use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
+use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
 use crate::graphql::scalars::Date;
-use crate::loaders::assistant::ChunkKey;
+use crate::loaders::assistant::{ChunkKey, RegulationChunksKey};
+use crate::store::page::KeyValue;
 
 /// A piece of a regulation's text: an article, or a part of a long one.
 #[derive(Clone, Debug)]
@@ -74,6 +76,50 @@ impl RegulationChunk {
     /// Chunks that were found.
     pub fn found(found: &[FoundChunk]) -> Vec<Self> {
         found.iter().map(|one| Self(Arc::clone(&one.chunk))).collect()
+    }
+}
+
+/// A page of the pieces of a regulation's text, in their order.
+#[derive(Clone, Debug)]
+pub struct RegulationChunkConnection {
+    edges: Vec<Edge<RegulationChunk>>,
+    info: PageInfo,
+}
+
+/// A page of the pieces of a regulation's text, in their order.
+#[Object]
+impl RegulationChunkConnection {
+    /// The pieces with their cursors.
+    async fn edges(&self) -> &[Edge<RegulationChunk>] {
+        &self.edges
+    }
+
+    /// The pieces.
+    async fn nodes(&self) -> Vec<RegulationChunk> {
+        self.edges.iter().map(|edge| edge.node.clone()).collect()
+    }
+
+    /// Where the page stands.
+    async fn page_info(&self) -> PageInfo {
+        self.info.clone()
+    }
+}
+
+impl RegulationChunkConnection {
+    /// A page of the pieces of a regulation.
+    ///
+    /// # Errors
+    /// When the arguments make no page, or the rows cannot be loaded.
+    pub async fn of(ctx: &Context<'_>, regulation: &str, first: i32, after: Option<String>) -> Result<Self> {
+        let list = List::new("regulation_chunks", vec![KeyKind::Int], &regulation);
+        let max = ctx.request()?.max_page_size;
+        let arguments = PageArguments { first: Some(first), after, ..PageArguments::default() };
+        let request = list.request(&arguments, max, max)?;
+        let page = ctx.load(RegulationChunksKey { regulation: regulation.to_owned(), request }).await?;
+        let position = |row: &Arc<Model>| vec![KeyValue::Int(i64::from(row.sequence))];
+        let edges = list.edges(&page, position, |row| Ok(RegulationChunk(Arc::clone(row))))?;
+        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
+        Ok(Self { edges, info })
     }
 }
 
