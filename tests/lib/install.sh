@@ -46,6 +46,8 @@ install_debian_packages() {
     postgres_programs >/dev/null || missing+=(postgresql)
     chromium_program >/dev/null || missing+=(chromium)
     command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+    [[ -x /usr/sbin/haproxy ]] || command -v haproxy >/dev/null || missing+=(haproxy)
     if ((${#missing[@]} == 0)); then
         echo "Debian packages: all there"
         return
@@ -54,6 +56,13 @@ install_debian_packages() {
     echo "Debian packages: installing ${missing[*]}"
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    # These two start as services, and here they are programs.
+    if [[ -d /run/systemd/system ]]; then
+        local service
+        for service in prometheus haproxy; do
+            [[ " ${missing[*]} " != *" $service "* ]] || as_root systemctl disable --now --quiet "$service"
+        done
+    fi
 }
 
 install_npm_packages() {
