@@ -236,7 +236,12 @@ def main():
             server.start()
         with open(WORK / "haproxy.log", "w") as log:
             proxy = subprocess.Popen(["haproxy", "-db", "-f", settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        balanced = lambda: active.search(get(f"http://127.0.0.1:{metrics}/metrics") or "")
+
+        def balanced():
+            if proxy.poll() is not None:
+                fail(f"HAProxy ended with {proxy.returncode}\n{(WORK / 'haproxy.log').read_text()}")
+            return active.search(get(f"http://127.0.0.1:{metrics}/metrics") or "")
+
         wait_for("HAProxy sees both", balanced)
         scenario(servers, port, balanced)
         for server in servers:
@@ -246,6 +251,10 @@ def main():
         print(verified.stdout.strip())
         if verified.returncode != 0:
             fail(f"verify ended with {verified.returncode}")
+    except BaseException:
+        for log in sorted(WORK.glob("*.log")):
+            print(f"--- the end of {log.name}", *log.read_text().splitlines()[-30:], sep="\n", file=sys.stderr)
+        raise
     finally:
         for process in [proxy, *(server.process for server in servers)]:
             if process and process.poll() is None:
