@@ -137,8 +137,8 @@ def open_websocket():
 
 def some_of_everything():
     for first in (1, 5):
-        page = "query ($first: Int!) { payments(first: $first) { totalCount nodes { reference installments { nodes { dueDate } } } } }"
-        data(page, {"first": first})
+        nodes = "nodes { reference installments { nodes { dueDate } } }"
+        data(f"query ($first: Int!) {{ payments(first: $first) {{ totalCount {nodes} }} }}", {"first": first})
     if not data('{ commodities(first: 3, search: "kakao") { nodes { code } } }')["commodities"]["nodes"]:
         fail("nothing was found")
     data('{ currencyRate(base: "EUR", quote: "USD") { __typename } }')
