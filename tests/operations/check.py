@@ -110,10 +110,12 @@ def create_payment():
 
 def follow_rates():
     """One event of a subscription."""
-    subscription = 'subscription { rateUpdated(base: "EUR", quote: "USD") { __typename } }'
+    subscription = 'subscription { rateUpdated(base: "EUR", quotes: ["USD"]) { __typename } }'
     with graphql(subscription, accept="text/event-stream") as stream:
         for line in stream:
-            if line.startswith(b"data:") and b"rateUpdated" in line:
+            if line.startswith(b"data: {"):
+                if "errors" in (event := json.loads(line[5:])):
+                    fail(f"{subscription}\n{event['errors']}")
                 return
     fail("the subscription ended without an event")
 

@@ -3,7 +3,7 @@
 A rolling restart must fail no request. A server that is killed may take with it what it was running, and nothing else.
 Whatever was acknowledged is there afterwards, once.
 
-    DERMAGA=target/debug/dermaga DATABASE_URL=postgres://… REDIS_URL=redis://… python3 tests/operations/replicas.py FOLDER
+    DERMAGA=… DATABASE_URL=postgres://… REDIS_URL=redis://… python3 tests/operations/replicas.py FOLDER
 """
 
 import contextlib
@@ -211,6 +211,8 @@ def scenario(servers, port, balanced):
         wait_for("HAProxy sees both", balanced)
         load.more()
         lost = report("one killed", load.phase())
+        for _, _, fault in lost:
+            print(f"  {fault}")
         late = [each for each in lost if each[0] > dead]
         if late or len(lost) > CLIENTS:
             fail(f"a killed server fails what it was not running: {lost[:3]}")
