@@ -3,6 +3,9 @@
 # Finds what the steps of tests/run need, and installs what is missing. Sourced by tests/run, which
 # sets `target`. Nothing is kept outside `target` and node_modules but Debian's own packages.
 
+# Debian keeps haproxy where the PATH of a user does not look.
+PATH=$PATH:/usr/sbin
+
 cargo_deny_version=0.20.2
 
 as_root() {
@@ -47,7 +50,7 @@ install_debian_packages() {
     chromium_program >/dev/null || missing+=(chromium)
     command -v redis-server >/dev/null || missing+=(redis-server)
     command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
-    [[ -x /usr/sbin/haproxy ]] || command -v haproxy >/dev/null || missing+=(haproxy)
+    command -v haproxy >/dev/null || missing+=(haproxy)
     if ((${#missing[@]} == 0)); then
         echo "Debian packages: all there"
         return
