@@ -3,6 +3,9 @@
 # Finds what the steps of tests/run need, and installs what is missing. Sourced by tests/run, which
 # sets `target`. Nothing is kept outside `target` and node_modules but Debian's own packages.
 
+# Debian keeps haproxy where the PATH of a user does not look.
+PATH=$PATH:/usr/sbin
+
 cargo_deny_version=0.20.2
 
 as_root() {
@@ -46,6 +49,8 @@ install_debian_packages() {
     postgres_programs >/dev/null || missing+=(postgresql)
     chromium_program >/dev/null || missing+=(chromium)
     command -v redis-server >/dev/null || missing+=(redis-server)
+    command -v prometheus >/dev/null && command -v promtool >/dev/null || missing+=(prometheus)
+    command -v haproxy >/dev/null || missing+=(haproxy)
     if ((${#missing[@]} == 0)); then
         echo "Debian packages: all there"
         return
@@ -54,6 +59,13 @@ install_debian_packages() {
     echo "Debian packages: installing ${missing[*]}"
     as_root apt-get update -q
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+    # These two start as services, and here they are programs.
+    if [[ -d /run/systemd/system ]]; then
+        local service
+        for service in prometheus haproxy; do
+            [[ " ${missing[*]} " != *" $service "* ]] || as_root systemctl disable --now --quiet "$service"
+        done
+    fi
 }
 
 install_npm_packages() {

@@ -5,6 +5,7 @@
 
 postgres_data=
 postgres_user=()
+redis_process=
 dermaga_process=
 dermaga_processes=()
 
@@ -60,6 +61,17 @@ stop_postgres() {
     programs=$(postgres_programs) || return 0
     as_postgres_user "$programs/pg_ctl" --pgdata "$postgres_data" --wait --mode immediate stop >>"$logs/postgres.log" 2>&1 || true
     postgres_data=
+}
+
+# A throwaway Redis, once; sets `redis_url`.
+start_redis() {
+    [[ -z $redis_process ]] || return 0
+    local port
+    port=$(free_port)
+    redis-server --bind 127.0.0.1 --port "$port" --save '' --appendonly no --dir "$work" >"$logs/redis.log" 2>&1 &
+    redis_process=$!
+    redis_url=redis://127.0.0.1:$port
+    echo "Redis is started at $redis_url"
 }
 
 # Dermaga itself on a new database with demonstration data, with more options if any; sets `dermaga_url` and
@@ -118,5 +130,10 @@ stop_servers() {
         kill -KILL "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
     done
+    if [[ -n $redis_process ]]; then
+        kill -KILL "$redis_process" 2>/dev/null || true
+        wait "$redis_process" 2>/dev/null || true
+        redis_process=
+    fi
     stop_postgres
 }
