@@ -227,7 +227,7 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
         None | Some(Command::Serve) => serve(&config, &progress).await,
         Some(Command::Migrate) => {
             let database = Database::open(&config.database).await?;
-            let ran = database.migrate().await?;
+            let ran = migrate(&database).await?;
             say(&mut std::io::stdout(), &format!("{ran} migrations ran; the tables are up to date"));
             Ok(())
         }
@@ -260,8 +260,16 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
 
 async fn migrated(config: &Config) -> Result<Database> {
     let database = Database::open(&config.database).await?;
-    database.migrate().await?;
+    migrate(&database).await?;
     Ok(database)
+}
+
+/// Brings the tables up to date, while no other server does.
+async fn migrate(database: &Database) -> Result<usize> {
+    let turn = database.turn().await?;
+    let ran = database.migrate().await?;
+    turn.end().await?;
+    Ok(ran)
 }
 
 async fn run_import(database: &Database, import: Import, progress: &Progress) -> Result<Report, Failure> {
@@ -322,10 +330,13 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
     let clock = Clock::system();
     let mut stop = Signals::new()?;
     let prepare = async {
-        let database = migrated(config).await?;
+        let database = Database::open(&config.database).await?;
+        let turn = database.turn().await?;
+        database.migrate().await?;
         // Nobody is the demo account's owner by default where everybody signs in.
         let demo = (config.sign_in.is_none() || config.demo_payments > 0).then_some(config.demo_payments);
         seed::fill(&database, demo, &clock, progress).await?;
+        turn.end().await?;
         // What a first start read and wrote stays in the caches of its connections; serving needs none of it.
         database.close().await;
         let database = Database::open(&config.serving_database()).await?;

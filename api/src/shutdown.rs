@@ -11,6 +11,11 @@ use tokio::sync::watch;
 pub struct Stopping(watch::Receiver<bool>);
 
 impl Stopping {
+    /// Whether the server has begun to stop.
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until the server begins to stop.
     pub async fn begun(&self) {
         // An error means that the server is no more.

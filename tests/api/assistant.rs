@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dermaga_api::cache::Tag;
 use dermaga_tests::openai::OpenAi;
 use dermaga_tests::{Answer, Backend, Cli, TestApp, each_database, say};
 use futures_util::future::join_all;
@@ -44,14 +45,23 @@ pub(crate) async fn spawn_with(
         settings.assistant_deadline = Some("5".to_owned());
         change(settings);
     });
-    builder.spawn().await
+    let app = builder.spawn().await;
+    app.until_metric("dermaga_cache_hears", 1).await;
+    app
 }
 
 /// The vectors, made by the command that operators run.
-pub(crate) fn embed(app: &TestApp, server: &OpenAi) -> String {
+pub(crate) async fn embed(app: &TestApp, server: &OpenAi) -> String {
     let cli = Cli::over(&app.database_url);
+    let before = app.cache.mark().expect("the server hears of changes");
     let ended = cli.run_with(&["embed"], &[("DERMAGA_ASSISTANT_URL", server.url.as_str())]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
+    // What is answered before the server has heard of the vectors is forgotten when it does.
+    let start = std::time::Instant::now();
+    while !ended.stdout.starts_with("0 vectors") && app.cache.is_current(before, &[Tag::Sources]) {
+        assert!(start.elapsed() < Duration::from_secs(20), "the vectors are not heard of");
+        tokio::task::yield_now().await;
+    }
     ended.stdout
 }
 
@@ -73,9 +83,9 @@ each_database! {
     async fn an_answer_is_computed_and_quoted(backend: Backend) {
         let server = OpenAi::start();
         let app = spawn_with(backend, &server, |settings| settings.assistant_prompt_price = Some("0.15".to_owned())).await;
-        let said = embed(&app, &server);
+        let said = embed(&app, &server).await;
         assert!(said.contains(" vectors made, 0 old ones removed"), "{said}");
-        assert!(embed(&app, &server).starts_with("0 vectors made"), "a second run has nothing to do");
+        assert!(embed(&app, &server).await.starts_with("0 vectors made"), "a second run has nothing to do");
         let (made, _) = server.calls();
 
         let answer = ask(&app, COCOA).await;
@@ -114,7 +124,7 @@ each_database! {
     async fn a_question_takes_few_statements_and_calls(backend: Backend) {
         let server = OpenAi::start();
         let app = spawn_with(backend, &server, |settings| settings.assistant_daily_tokens = Some("1000000".to_owned())).await;
-        embed(&app, &server);
+        embed(&app, &server).await;
         ask(&app, COCOA).await;
         let (vectors, answers) = server.calls();
         let other = COCOA.replace("12.5 tonnes", "13.5 tonnes");
@@ -134,7 +144,7 @@ each_database! {
     async fn the_same_question_is_asked_once(backend: Backend) {
         let server = OpenAi::start();
         let app = spawn(backend, &server).await;
-        embed(&app, &server);
+        embed(&app, &server).await;
         let (vectors, answers) = server.calls();
         server.chats_fail([dermaga_tests::openai::Fault::Slow(Duration::from_millis(300))]);
         let all = join_all((0..200).map(|_| ask(&app, COCOA))).await;

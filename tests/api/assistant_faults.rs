@@ -28,7 +28,7 @@ each_database! {
     async fn no_fault_makes_an_answer(backend: Backend) {
         let server = OpenAi::start();
         let app = quick(backend, &server).await;
-        embed(&app, &server);
+        embed(&app, &server).await;
         let slow = Fault::Slow(Duration::from_secs(60));
         let mut worst = Duration::ZERO;
         for (number, (embeddings, chats, expected)) in [

@@ -112,7 +112,7 @@ each_database! {
     async fn the_shipped_questions_are_answered(backend: Backend) {
         let server = OpenAi::start();
         let app = spawn(backend, &server).await;
-        embed(&app, &server);
+        embed(&app, &server).await;
         let cli = Cli::over(&app.database_url);
         let ended = cli.run_with(&["evaluate"], &[("DERMAGA_ASSISTANT_URL", server.url.as_str())]);
         assert_eq!(ended.code, Some(0), "{ended:?}");

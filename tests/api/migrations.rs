@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dermaga_api::store::{Database, DatabaseSettings};
-use dermaga_tests::{Backend, TestApp, each_database};
+use dermaga_tests::{Backend, Cli, TestApp, each_database};
 use entity::ids::PaymentId;
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
@@ -27,6 +27,19 @@ each_database! {
         Migrator::up(&connection, None).await.unwrap();
         assert_eq!(schema(&connection).await, first);
         assert_eq!(database.pending_migrations().await.unwrap(), 0);
+    }
+
+    /// While a release is put out, and when it is taken back, servers of the version before serve and start.
+    async fn an_older_version_goes_on(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29991231_000001_of_the_future', 1)";
+        update(&app.database, newer).await.unwrap();
+        assert_eq!(app.get("/health/ready").await.status().as_u16(), 200);
+        assert_eq!(app.database.migrate().await.unwrap(), 0);
+        // Two histories have come together: nobody can say what to do.
+        update(&app.database, "DELETE FROM seaql_migrations WHERE version LIKE '%000001_create_accounts'").await.unwrap();
+        let error = app.database.migrate().await.unwrap_err().chain().to_string();
+        assert!(error.contains("m29991231_000001_of_the_future") && error.contains("lacks 1"), "{error}");
     }
 
     /// A migration undone alone undoes no more than itself: what an operator does when the last one went wrong.
@@ -275,4 +288,30 @@ async fn texts(connection: &DatabaseConnection, sql: &str) -> Vec<String> {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let rows = connection.query_all_raw(statement).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+}
+
+/// Several servers that start on an empty database all come up: one prepares it, and the others wait.
+#[test]
+fn servers_that_start_together_all_start() {
+    if !Backend::postgres_is_there() {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (url, _folder) = runtime.block_on(Backend::Postgres.empty_url());
+    let clis: Vec<_> = (0..3).map(|_| Cli::over(&url)).collect();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--demo-payments", "20", "--demo-ticker", "0"];
+    let mut servers: Vec<_> = clis.iter().map(|cli| cli.start(&arguments)).collect();
+    for server in &mut servers {
+        assert_ne!(server.port(), 0);
+    }
+    let made = runtime.block_on(async {
+        let connection = sea_orm::Database::connect(&url).await.unwrap();
+        texts(&connection, "SELECT count(*)::text AS thing FROM payment").await
+    });
+    assert_eq!(made, ["20"]);
+    for server in servers {
+        server.signal("TERM");
+        let (code, log) = server.end();
+        assert_eq!(code, Some(0), "{log:#?}");
+    }
 }

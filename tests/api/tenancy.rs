@@ -106,6 +106,12 @@ fn recipe(field: &str, path: &str) -> Option<Recipe> {
         "Subscription.paymentEvents" if path == "paymentId" => {
             Recipe::Id("subscription { paymentEvents(ARGS, afterSequence: \"0\") { hash } }")
         }
+        // Questions and answers rest on what belongs to nobody.
+        "Mutation.askAssistant"
+        | "Subscription.answerStream"
+        | "Query.searchPrompts"
+        | "Query.searchRegulations"
+        | "Regulation.chunks" => Recipe::Public,
         _ if field.starts_with("Mutation.") => return change_recipe(field, path.strip_prefix("input.")?),
         "Commodity.children" | "Query.commodities" if matches!(last, "after" | "search") => Recipe::Public,
         "Commodity.description" | "Currency.name" | "Money.formatted" if last == "locale" => Recipe::Public,
@@ -492,6 +498,10 @@ impl Schema {
             items(&kind["fields"]).iter().any(|field| innermost(&field["type"]) == "ID" && kind["kind"] == "OBJECT")
         });
         let with_id: Vec<_> = with_id.map(|(name, _)| name.as_str()).collect();
+        // What the assistant says and searches belongs to nobody.
+        let public =
+            ["Answer", "AnswerCited", "AnswerCompleted", "AnswerDelta", "AnswerStarted", "Prompt", "RegulationChunk"];
+        let with_id: Vec<_> = with_id.into_iter().filter(|name| !public.contains(name)).collect();
         let known =
             ["Commodity", "DutyMeasure", "Installment", "Payment", "PaymentLine", "Receipt", "Refund", "Regulation"];
         assert_eq!(with_id, known, "teach `Belongings` where to find an id of each of these");

@@ -12,8 +12,11 @@ pub async fn live() -> HttpResponse {
     no_store(HttpResponse::Ok(), &json!({"status": "live"}))
 }
 
-/// The database answers and its tables are up to date.
+/// The database answers, its tables are up to date, and the server does not stop.
 pub async fn ready(state: Data<State>) -> HttpResponse {
+    if state.stopping.has_begun() {
+        return no_store(HttpResponse::ServiceUnavailable(), &json!({"status": "stopping"}));
+    }
     match state.database.pending_migrations().await {
         Ok(0) => no_store(HttpResponse::Ok(), &json!({"status": "ready", "database": "ok", "migrations": "ok"})),
         Ok(pending) => {

@@ -5,11 +5,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use migration::Migrator;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
-use sea_orm_migration::MigratorTrait;
 
 use super::gate::Gate;
 use super::reader::{Meter, Reader};
@@ -150,27 +148,6 @@ impl Database {
         Ok(Self { connection, gate, transactions })
     }
 
-    /// Brings the tables up to date. Returns how many migrations ran.
-    ///
-    /// # Errors
-    /// When a migration fails.
-    pub async fn migrate(&self) -> Result<usize> {
-        let pending = Migrator::get_pending_migrations(&self.connection).await?.len();
-        if pending > 0 {
-            Migrator::up(&self.connection, None).await?;
-            tracing::info!(migrations = pending, "the tables are up to date");
-        }
-        Ok(pending)
-    }
-
-    /// How many migrations have not run.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn pending_migrations(&self) -> Result<usize> {
-        Ok(Migrator::get_pending_migrations(&self.connection).await?.len())
-    }
-
     /// Which of the two it is.
     pub fn backend(&self) -> DbBackend {
         self.connection.get_database_backend()
@@ -225,6 +202,11 @@ impl Database {
     /// When the database does not answer.
     pub(super) async fn writes_of_others(&self) -> Result<i64> {
         Ok(self.transactions.writes_of_others().await?)
+    }
+
+    /// The pool, for what no reader and no transaction can do.
+    pub(super) fn connection(&self) -> &DatabaseConnection {
+        &self.connection
     }
 
     /// How connections to PostgreSQL are made.

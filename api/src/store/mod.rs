@@ -18,6 +18,7 @@ pub mod idempotency_keys;
 pub mod installments;
 pub mod keys;
 pub mod ledgers;
+mod migrations;
 pub mod page;
 pub mod payment_events;
 pub mod payment_filter;
@@ -41,6 +42,7 @@ pub mod watch;
 mod writes;
 
 pub use database::{Database, DatabaseSettings, Pool};
+pub use migrations::Turn;
 pub use reader::{Batch, Meter, Reader, Served};
 pub use transaction::{Transient, is_unreachable};
 pub use writes::Writes;
