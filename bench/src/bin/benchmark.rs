@@ -4,7 +4,13 @@
 //!
 //!     cargo run --release --bin benchmark -- compare naive batched cached
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "reports are for a person to read")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::float_arithmetic,
+    clippy::disallowed_methods,
+    reason = "reports are for a person to read; figures are divided, and a run has the time of the machine"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
