@@ -7,6 +7,7 @@
 
 #![allow(
     clippy::print_stdout,
+    clippy::float_arithmetic,
     clippy::unwrap_used,
     clippy::disallowed_methods,
     reason = "a report for a person to read; nothing is left to save when it fails"
