@@ -51,7 +51,6 @@ each_database! {
             "{{ payment(id: \"{id}\") {{ version installments {{ nodes {{ sequence }} }} receipts {{ nodes {{ id }} }} }}
                 payments(first: 10) {{ nodes {{ version }} totalCount }} }}"
         );
-        // SQLite looks whether others have written, and may drop what came just after its first look.
         app.graphql(&query).await;
         let first = app.graphql(&query).await;
         let again = app.graphql(&query).await;

@@ -160,27 +160,26 @@ fn read(payload: &str) -> Option<News> {
 
 async fn watch_sqlite<F: Future<Output = ()>>(database: &Database, hear: &impl Fn(News) -> F) {
     let mut seen = None;
-    hear(News::Regained).await;
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         match database.writes_of_others().await {
-            Ok(now) if seen == Some(now) => {}
-            Ok(now) => {
-                let first = seen.replace(now).is_none();
-                // What was written before the first look was perhaps not seen.
-                hear(News::Everything).await;
-                if !first {
+            Ok(now) => match seen.replace(now) {
+                // From the first look on nothing is missed, and before it nothing was kept.
+                None => hear(News::Regained).await,
+                Some(before) if before == now => {}
+                Some(_) => {
+                    hear(News::Everything).await;
                     tracing::debug!("another process has written to the database");
                 }
-            }
+            },
             Err(error) => {
                 tracing::warn!(cause = %error.chain(), "the database cannot be looked at; trying again");
-                hear(News::Lost).await;
+                if seen.take().is_some() {
+                    hear(News::Lost).await;
+                }
                 sleep(PAUSE).await;
-                hear(News::Regained).await;
-                seen = None;
             }
         }
     }
