@@ -101,6 +101,9 @@ pub fn table(run: &Run) -> String {
             seen.resident_mb
         );
     }
+    for seen in run.measurements.iter().filter(|seen| seen.success < 0.99) {
+        let _ = writeln!(text, "{} {}: requests failed, so its figures say nothing", seen.scenario, seen.load);
+    }
     text
 }
 

@@ -53,7 +53,7 @@ const LINES: &str = "query ($after: String) { payments(first: 20, after: $after)
                      unit total { amount } commodity { code description parent { code description } } } } } }";
 const DEEP: &str = "query ($after: String) { payments(first: 10, after: $after) { nodes { reference installments(first: \
                     6) { nodes { sequence allocations(first: 5) { nodes { amount { amount } receipt { method \
-                    allocations(first: 5) { nodes { amount { amount } installment { sequence } } } } } } } } } } }";
+                    allocations { amount { amount } installment { sequence } } } } } } } } } }";
 const SEARCH: &str = "query ($search: String!) { commodities(search: $search, first: 20) { edges { score node { code \
                       description ancestors { code description } } } } }";
 const QUOTE: &str = "query ($quantity: Decimal!) { exportDutyQuote(input: {hsCode: \"1801.00.10\", quantity: $quantity, unit: \"t\", \
