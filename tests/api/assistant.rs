@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use dermaga_api::cache::Tag;
-use dermaga_tests::openai::OpenAi;
+use dermaga_tests::openai::{Fault, OpenAi};
 use dermaga_tests::{Answer, Backend, Cli, TestApp, each_database, say};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -222,6 +222,24 @@ each_database! {
         }));
         assert_eq!(ask(&app, COCOA).await.at("/askAssistant/cached"), true);
         assert_eq!(server.calls().1, 1);
+    }
+
+    /// What a model has answered counts, though the time was over before the answer could be given.
+    async fn a_budget_counts_what_came_to_nothing(backend: Backend) {
+        let server = OpenAi::start();
+        let app = spawn_with(backend, &server, |settings| {
+            settings.assistant_daily_tokens = Some("10".to_owned());
+            settings.assistant_deadline = Some("2".to_owned());
+        })
+        .await;
+        server.says("I am a teapot");
+        server.chats_fail([Fault::Slow(Duration::ZERO), Fault::Slow(Duration::from_secs(60))]);
+        let late = ask(&app, COCOA).await;
+        assert!(late.text("/askAssistant/message").ends_with("TIMEOUT"), "{:#}", late.body);
+        // What is not settled yet is still reserved.
+        let other = ask(&app, "Is the export duty computed from my invoice price?").await;
+        assert_eq!(other.at("/askAssistant/__typename"), "BudgetExceeded", "{:#}", other.body);
+        assert_eq!(server.calls().1, 2);
     }
 
     /// The stream tells the sources, the text in parts, the quotations and the end, and goes on where a client was.

@@ -1,5 +1,6 @@
 //! A question from its words to its outcome: see the flow in `docs/assistant.md`.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use super::budget::Reserved;
 use super::calculation::{self, Calculation};
 use super::client::{CallError, Client};
 use super::grounding;
@@ -60,8 +62,29 @@ pub(super) struct Work<'a> {
     pub(super) loads: &'a Loads,
     pub(super) question: &'a Question,
     pub(super) tell: &'a watch::Sender<Progress>,
+    /// What it costs, which outlives it: the deadline ends the work, and not the bill.
+    pub(super) bill: &'a RefCell<Option<Bill>>,
     pub(super) started: Instant,
     pub(super) deadline: Instant,
+}
+
+/// What a question costs.
+#[derive(Debug)]
+pub(super) struct Bill {
+    reserved: Reserved,
+    usage: Usage,
+}
+
+impl Bill {
+    /// Adds it to what the account has used, where a model has answered.
+    pub(super) async fn settle(self, inner: &Inner) -> Result<()> {
+        let Usage { calls, prompt_tokens, completion_tokens, cost_micros, .. } = self.usage;
+        if calls == 0 {
+            return Ok(());
+        }
+        inner.metrics.cost(cost_micros);
+        self.reserved.spend(&inner.database, calls, prompt_tokens + completion_tokens, cost_micros).await
+    }
 }
 
 /// What was found of a question.
@@ -86,16 +109,13 @@ impl Work<'_> {
                 return Ok((self.plain_refusal(Reason::OutOfScope, why), true));
             }
         }
-        let reserved = match &self.inner.client {
-            Some(_) => {
-                let account = self.loads.source().account;
-                match self.staged("budget", self.inner.budget.reserve(self.loads, account)).await? {
-                    Ok(reserved) => Some(reserved),
-                    Err(exceeded) => return Ok((Verdict::BudgetExceeded(exceeded.reset_at), false)),
-                }
+        if self.inner.client.is_some() {
+            let account = self.loads.source().account;
+            match self.staged("budget", self.inner.budget.reserve(self.loads, account)).await? {
+                Ok(reserved) => *self.bill.borrow_mut() = Some(Bill { reserved, usage: Usage::default() }),
+                Err(exceeded) => return Ok((Verdict::BudgetExceeded(exceeded.reset_at), false)),
             }
-            None => None,
-        };
+        }
         let findings = self.find().await?;
         self.tell.send_modify(|progress| progress.sources = Some(Arc::new(findings.good.clone())));
         if let Calculation::Unclear(clarification) = &findings.calculation {
@@ -106,16 +126,10 @@ impl Work<'_> {
             let why = "no source that is held and in force on that day is about the question";
             return Ok((self.refusal(Reason::NoRelevantSource, why, &findings), kept));
         }
-        let (Some(client), Some(reserved)) = (&self.inner.client, reserved) else {
+        let Some(client) = &self.inner.client else {
             return Ok((unavailable(CallError::NotConfigured), false));
         };
-        let mut usage = Usage { model: self.inner.settings.chat_model.clone(), ..Usage::default() };
-        let verdict = self.answer(client, &findings, &mut usage).await;
-        if usage.calls > 0 {
-            let tokens = usage.prompt_tokens + usage.completion_tokens;
-            self.inner.metrics.cost(usage.cost_micros);
-            reserved.spend(&self.inner.database, usage.calls, tokens, usage.cost_micros).await?;
-        }
+        let verdict = self.answer(client, &findings).await;
         let kept = kept && !matches!(&verdict, Verdict::Unavailable(_)) && verdict.name() != Reason::Ungrounded.name();
         Ok((verdict, kept))
     }
@@ -186,8 +200,9 @@ impl Work<'_> {
     }
 
     /// Asks the model, checks what it says, and asks once more when that does not stand up.
-    async fn answer(&self, client: &Client, findings: &Findings, usage: &mut Usage) -> Verdict {
+    async fn answer(&self, client: &Client, findings: &Findings) -> Verdict {
         let settings = &self.inner.settings;
+        let mut usage = Usage { model: settings.chat_model.clone(), ..Usage::default() };
         let sources: Vec<_> = findings.good.iter().map(as_source).collect();
         let steps = findings.calculation.lines();
         let best_prompt = findings.prompts.first().filter(|found| found.similarity >= self.threshold());
@@ -220,6 +235,9 @@ impl Work<'_> {
             usage.cost_micros = settings.cost_micros(usage.prompt_tokens, usage.completion_tokens);
             if let Some(model) = &completion.model {
                 usage.model.clone_from(model);
+            }
+            if let Some(bill) = &mut *self.bill.borrow_mut() {
+                bill.usage.clone_from(&usage);
             }
             let fault = match prompt::read(&completion.text) {
                 Said::OutOfScope => {

@@ -30,6 +30,7 @@ pub mod similarity;
 pub mod text;
 pub mod wire;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -290,8 +291,13 @@ impl Inner {
         let started = Instant::now();
         let deadline = started + self.settings.deadline;
         let loads = Loads::new(source);
-        let work = Work { inner: self, loads: &loads, question, tell, started, deadline };
+        let bill = RefCell::new(None);
+        let work = Work { inner: self, loads: &loads, question, tell, bill: &bill, started, deadline };
         let verdict = ask::in_time(deadline, operation::run(&loads, work.run())).await;
+        let verdict = match bill.take() {
+            Some(bill) => bill.settle(self).await.and(verdict),
+            None => verdict,
+        };
         self.metrics.stage("whole", started.elapsed());
         let done = verdict.map(|(verdict, keep)| {
             self.metrics.outcome(verdict.name());
