@@ -42,12 +42,18 @@ impl Client {
 
     /// Asks, and says whether the answer has no errors. User errors are answers.
     pub async fn try_ask(&self, query: &str, variables: &Value) -> bool {
-        let body = json!({ "query": query, "variables": variables });
-        let Ok(answer) = self.http.post(format!("{}/graphql", self.address)).json(&body).send().await else {
-            return false;
-        };
         // Parsing it would cost the client more than writing it costs the server.
-        answer.text().await.is_ok_and(|text| !text.contains("\"errors\":"))
+        self.answer(query, variables).await.is_ok_and(|text| !text.contains("\"errors\":"))
+    }
+
+    /// Asks, and returns the answer as it was written.
+    ///
+    /// # Errors
+    /// When there is none, or its status is not one of success.
+    pub async fn answer(&self, query: &str, variables: &Value) -> reqwest::Result<String> {
+        let body = json!({ "query": query, "variables": variables });
+        let answer = self.http.post(format!("{}/graphql", self.address)).json(&body).send().await?;
+        answer.error_for_status()?.text().await
     }
 
     /// The server's metrics, by name with labels.

@@ -6,13 +6,8 @@ use std::time::Duration;
 /// Kernel ticks in a second. 100 on every Linux that Dermaga is built for.
 const TICKS: u64 = 100;
 
-/// What one process has used so far, in user and in kernel mode, all its threads together.
-pub fn of_process(id: u32) -> Option<Duration> {
-    let fields = stat(id)?;
-    Some(time(&fields, 11) + time(&fields, 12))
-}
-
-/// What a process, its living children and those it has waited for have used so far.
+/// What a process, its living children and those it has waited for have used so far, in user and in kernel mode, all
+/// their threads together.
 pub fn of_family(parent: u32) -> Option<Duration> {
     let fields = stat(parent)?;
     let mut used: Duration = (11..15).map(|at| time(&fields, at)).sum();

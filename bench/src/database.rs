@@ -53,6 +53,16 @@ impl Database {
         Self { url, server: Some(Server { admin_url: admin_url.to_owned(), name, process }), _folder: None }
     }
 
+    /// Brings the planner's statistics up to date, so that no server meets better ones than another.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn analyze(&self) -> Result<(), String> {
+        let database = Connect::connect(&self.url).await.map_err(|error| error.to_string())?;
+        let statement = if self.server.is_some() { "VACUUM ANALYZE" } else { "ANALYZE" };
+        database.execute_unprepared(statement).await.map(drop).map_err(|error| error.to_string())
+    }
+
     /// A name for reports.
     pub fn name(&self) -> &'static str {
         if self.server.is_some() { "PostgreSQL" } else { "SQLite" }

@@ -9,8 +9,10 @@
 pub mod client;
 pub mod cpu;
 pub mod database;
+pub mod limit;
 pub mod measure;
 pub mod mode;
+pub mod peers;
 pub mod report;
 pub mod scenario;
 pub mod server;

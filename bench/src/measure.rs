@@ -78,30 +78,84 @@ impl Measurement {
     }
 }
 
+/// Requests of some clients, each with the time that it took.
+#[derive(Debug)]
+pub struct Asked {
+    requests: usize,
+    succeeded: usize,
+    took: Duration,
+    /// In ascending order.
+    times: Vec<Duration>,
+}
+
+/// Asks for `seconds`. `request` is given the number of the client and how often it has asked already, and answers
+/// whether it succeeded.
+///
+/// # Panics
+/// When `request` does.
+pub async fn ask<W>(clients: usize, seconds: f64, request: impl Fn(usize, usize) -> W) -> Asked
+where
+    W: Future<Output = bool> + Send + 'static,
+{
+    let seen: Arc<Mutex<Vec<(Duration, bool)>>> = Arc::default();
+    let work = |number, turn| {
+        let (request, seen) = (request(number, turn), Arc::clone(&seen));
+        async move {
+            let started = Instant::now();
+            let succeeded = request.await;
+            seen.lock().unwrap_or_else(PoisonError::into_inner).push((started.elapsed(), succeeded));
+        }
+    };
+    let (requests, took) = closed_loop(clients, Duration::from_secs_f64(seconds), work).await;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut times: Vec<Duration> = seen.iter().map(|(took, _)| *took).collect();
+    times.sort_unstable();
+    Asked { requests, succeeded: seen.iter().filter(|(_, succeeded)| *succeeded).count(), took, times }
+}
+
+impl Asked {
+    /// What one request took of each, with the processor time that server and database spent on all of them.
+    pub fn measurement(&self, server_cpu: Duration, database_cpu: Duration) -> Measurement {
+        Measurement {
+            requests: self.requests,
+            success: self.succeeded as f64 / self.requests.max(1) as f64,
+            throughput: self.requests as f64 / self.took.as_secs_f64(),
+            p50_ms: self.at(0.5),
+            p90_ms: self.at(0.9),
+            p99_ms: self.at(0.99),
+            max_ms: self.at(1.0),
+            server_cpu_us: self.each(server_cpu.as_secs_f64() * 1e6),
+            database_cpu_us: self.each(database_cpu.as_secs_f64() * 1e6),
+            ..Measurement::default()
+        }
+    }
+
+    /// Milliseconds that this part of the requests took at the most.
+    fn at(&self, part: f64) -> f64 {
+        let place = (self.times.len() as f64 * part) as usize;
+        self.times.get(place.min(self.times.len().saturating_sub(1))).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    }
+
+    fn each(&self, used: f64) -> f64 {
+        used / self.requests.max(1) as f64
+    }
+}
+
 /// Asks for `seconds` after having asked for a quarter of that without looking.
 ///
 /// # Panics
 /// When the server does not answer.
 pub async fn measure(subject: &Subject<'_>, scenario: Scenario, load: Load, seconds: f64) -> Measurement {
     let clients: Vec<_> = (0..load.clients).map(|_| Client::new(&subject.server.address)).collect();
-    let seen: Arc<Mutex<Vec<(Duration, bool)>>> = Arc::default();
-    let work = |offset: usize| {
-        let (clients, subjects, seen) = (clients.clone(), Arc::clone(&subject.subjects), Arc::clone(&seen));
-        move |number: usize, turn: usize| {
-            let (client, subjects, seen) = (clients[number].clone(), Arc::clone(&subjects), Arc::clone(&seen));
-            async move {
-                let started = Instant::now();
-                let succeeded = scenario.request(&client, &subjects, number, turn + offset).await;
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push((started.elapsed(), succeeded));
-            }
-        }
+    let request = |number: usize, turn: usize| {
+        let (client, subjects) = (clients[number].clone(), Arc::clone(&subject.subjects));
+        async move { scenario.request(&client, &subjects, number, turn).await }
     };
-    closed_loop(load.clients, Duration::from_secs_f64(seconds / 4.0), work(0)).await;
-    seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    ask(load.clients, seconds / 4.0, request).await;
 
     let before = clients[0].metrics().await;
     let (cpu, database_cpu) = (subject.server.cpu(), subject.database.cpu());
-    let (requests, took) = closed_loop(load.clients, Duration::from_secs_f64(seconds), work(1_000_000)).await;
+    let asked = ask(load.clients, seconds, |number, turn| request(number, turn + 1_000_000)).await;
     let (cpu, database_cpu) = (subject.server.cpu() - cpu, subject.database.cpu() - database_cpu);
     let after = clients[0].metrics().await;
 
@@ -113,31 +167,15 @@ pub async fn measure(subject: &Subject<'_>, scenario: Scenario, load: Load, seco
     };
     let answers = |from: &str| rise(&format!("dermaga_cache_answers_total{{from=\"{from}\""));
     let hits = answers("memory") + answers("shared") + answers("joined");
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut times: Vec<Duration> = seen.iter().map(|(took, _)| *took).collect();
-    times.sort_unstable();
-    let at = |part: f64| {
-        let place = (times.len() as f64 * part) as usize;
-        times.get(place.min(times.len().saturating_sub(1))).map_or(0.0, |time| time.as_secs_f64() * 1e3)
-    };
-    let each = |used: f64| used / requests.max(1) as f64;
     Measurement {
         scenario: scenario.name.to_owned(),
         load: load.name.to_owned(),
-        requests,
-        success: seen.iter().filter(|(_, succeeded)| *succeeded).count() as f64 / seen.len().max(1) as f64,
-        throughput: requests as f64 / took.as_secs_f64(),
-        p50_ms: at(0.5),
-        p90_ms: at(0.9),
-        p99_ms: at(0.99),
-        max_ms: at(1.0),
-        statements: each(rise("dermaga_operation_statements_sum")),
-        batches: each(rise("dermaga_batch_keys_count")),
-        keys: each(rise("dermaga_batch_keys_sum")),
+        statements: asked.each(rise("dermaga_operation_statements_sum")),
+        batches: asked.each(rise("dermaga_batch_keys_count")),
+        keys: asked.each(rise("dermaga_batch_keys_sum")),
         hits: hits / (hits + answers("database")).max(1.0),
-        server_cpu_us: each(cpu.as_secs_f64() * 1e6),
-        database_cpu_us: each(database_cpu.as_secs_f64() * 1e6),
         resident_mb: subject.server.resident() / 1_048_576.0,
+        ..asked.measurement(cpu, database_cpu)
     }
 }
 

@@ -133,6 +133,57 @@ pub fn compare(from: &Run, to: &Run, threshold: f64) -> (String, Vec<String>) {
     (text, worse)
 }
 
+/// Servers side by side, a table for each load, with ratios to the first of them.
+pub fn beside(runs: &[Run]) -> String {
+    let mut text = String::new();
+    let Some(first) = runs.first() else { return text };
+    for base in &first.measurements {
+        let _ = writeln!(
+            text,
+            "{}, load {}; × is to {}\n{:<24} {:>9} {:>6} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>7}",
+            base.scenario,
+            base.load,
+            first.name,
+            "server",
+            "CPU µs",
+            "×",
+            "db µs",
+            "req/s",
+            "×",
+            "p50 ms",
+            "p99 ms",
+            "MB",
+            "×"
+        );
+        let same = |seen: &&Measurement| seen.scenario == base.scenario && seen.load == base.load;
+        for (run, seen) in runs.iter().filter_map(|run| Some((run, run.measurements.iter().find(same)?))) {
+            let ratio = |of: fn(&Measurement) -> f64| {
+                let (figure, base) = (of(seen), of(base));
+                if base > 0.0 { short(figure / base) } else { "-".to_owned() }
+            };
+            let _ = writeln!(
+                text,
+                "{:<24} {:>9.0} {:>6} {:>9.0} {:>9.0} {:>7} {:>8.2} {:>8.2} {:>8.1} {:>7}",
+                run.name,
+                seen.server_cpu_us,
+                ratio(|seen| seen.server_cpu_us),
+                seen.database_cpu_us,
+                seen.throughput,
+                ratio(|seen| seen.throughput),
+                seen.p50_ms,
+                seen.p99_ms,
+                seen.resident_mb,
+                ratio(|seen| seen.resident_mb)
+            );
+            if seen.success < 0.99 {
+                let _ = writeln!(text, "{}: requests failed, so its figures say nothing", run.name);
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
 /// A figure in at most six letters.
 fn short(figure: f64) -> String {
     match figure {
@@ -149,7 +200,9 @@ pub fn html(runs: &[Run]) -> String {
     for run in runs {
         let _ = write!(page, "<p><b>{}</b>: {}</p>", escape(&run.name), escape(&run.setting));
     }
-    for figure in FIGURES {
+    // What nobody measured is left out.
+    let measured = |figure: &&Figure| runs.iter().flat_map(|run| &run.measurements).any(|seen| (figure.of)(seen) > 0.0);
+    for figure in FIGURES.iter().filter(measured) {
         let better = if figure.more_is_better { "more is better" } else { "less is better" };
         let _ = write!(page, "<h2>{} <small>{better}</small></h2><div class=grid>", escape(figure.name));
         for seen in runs.first().map_or(&[][..], |run| &run.measurements) {
@@ -184,7 +237,7 @@ h2{margin:2rem 0 .5rem;font-size:1.1rem}small{color:#667;font-weight:400}\
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:.75rem}\
 figure{margin:0;padding:.6rem .8rem;border:1px solid #dde3ea;border-radius:.4rem}\
 figcaption{font-weight:600;margin-bottom:.3rem}.row{display:flex;align-items:center;gap:.4rem;height:1.5rem}\
-.row span{width:4.5rem}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
+.row span{min-width:4.5rem}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
 .c0{background:#c2573d}.c1{background:#d9a441}.c2{background:#2f7d6b}.c3{background:#3c5fa0}\
 </style></head><body><h1>Dermaga benchmark</h1>";
 

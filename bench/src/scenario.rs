@@ -45,7 +45,8 @@ const ONE: &str = "query ($id: ID!) { payment(id: $id) { reference version amoun
                    nextDue { dueDate } installments(first: 12) { nodes { sequence dueDate status amount { amount \
                    currency } outstanding { amount currency } } } receipts(first: 20) { nodes { amount { amount } \
                    receivedAt } } } }";
-const PAGE: &str = "query ($after: String) { payments(first: 50, after: $after) { nodes { id reference status payerName \
+/// 50 payments with their installments.
+pub const PAGE: &str = "query ($after: String) { payments(first: 50, after: $after) { nodes { id reference status payerName \
                     createdAt amount { amount currency } outstanding { amount currency } installments(first: 12) { \
                     nodes { id sequence dueDate status amount { amount currency } outstanding { amount currency } } } } } }";
 const LINES: &str = "query ($after: String) { payments(first: 20, after: $after) { nodes { reference amount { amount \

@@ -1,13 +1,13 @@
 //! The server that is measured.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::cpu;
 
-/// A release build of the server, in a process of its own.
+/// A server in a process of its own: a build of Dermaga, or what it is compared with.
 #[derive(Debug)]
 pub struct Server {
     child: Child,
@@ -30,20 +30,33 @@ impl Server {
             .env("DERMAGA_LOG_FORMAT", "json")
             .current_dir(std::env::temp_dir());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it can be started");
-        let mut lines = BufReader::new(child.stderr.take().expect("its log is read")).lines().map_while(Result::ok);
-        let port = lines.find_map(|line| {
-            let line: serde_json::Value = serde_json::from_str(&line).ok()?;
-            line.pointer("/fields/port").or(line.get("port"))?.as_u64()
-        });
-        // Its log must be read for as long as it writes.
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = format!("http://127.0.0.1:{}", port.expect("it says where it listens"));
-        Self { child, address }
+        let log = child.stderr.take().expect("its log is read");
+        let port = port_in(log).expect("it says where it listens");
+        Self { child, address: format!("http://127.0.0.1:{port}") }
     }
 
-    /// CPU time that it has used.
+    /// Starts another server, and waits until it has written a line of JSON with its `port`.
+    ///
+    /// # Errors
+    /// When it does not start, or ends before it listens.
+    pub fn launch(mut command: Command) -> Result<Self, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let mut child =
+            command.stdout(Stdio::piped()).spawn().map_err(|error| format!("{program} does not start: {error}"))?;
+        let port = child.stdout.take().and_then(port_in);
+        // From here on it is ended when it is dropped.
+        let mut server = Self { child, address: String::new() };
+        let Some(port) = port else {
+            let status = server.child.wait().map_err(|error| error.to_string())?;
+            return Err(format!("{program} ended before it listened, with {status}; what it wrote stands above"));
+        };
+        server.address = format!("http://127.0.0.1:{port}");
+        Ok(server)
+    }
+
+    /// CPU time that it has used, with its children.
     pub fn cpu(&self) -> Duration {
-        cpu::of_process(self.child.id()).unwrap_or_default()
+        cpu::of_family(self.child.id()).unwrap_or_default()
     }
 
     /// Bytes of memory that it keeps.
@@ -58,6 +71,18 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The port in the first line of JSON that has one. The lines after it are read and dropped.
+fn port_in(output: impl Read + Send + 'static) -> Option<u64> {
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(&line).ok()?;
+        line.pointer("/fields/port").or(line.get("port"))?.as_u64()
+    });
+    // They must be read for as long as it writes.
+    std::thread::spawn(move || lines.for_each(drop));
+    port
 }
 
 /// The build beside this program, or for a bench target the release build, whatever that itself was built with.

@@ -3,6 +3,7 @@
 //! It measures the binary `dermaga` that lies beside it, and builds that first when `cargo run` has started it:
 //!
 //!     cargo run --release --bin benchmark -- compare naive batched cached
+//!     cargo run --release --bin benchmark -- peers --database-url postgres://…
 
 #![allow(
     clippy::print_stdout,
@@ -20,11 +21,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Parser, Subcommand};
 use dermaga_bench::client::Client;
 use dermaga_bench::database::Database;
+use dermaga_bench::limit::{self, Limit};
 use dermaga_bench::measure::{LOADS, Load, Measurement, Subject, measure, median};
 use dermaga_bench::mode::{self, Mode};
+use dermaga_bench::peers;
 use dermaga_bench::report::{self, Run};
 use dermaga_bench::scenario::{self, Scenario, Subjects};
 use dermaga_bench::server::{Server, binary, build};
+
+// The allocator of the server, for the limits beside it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures Dermaga.
 #[derive(Debug, Parser)]
@@ -82,6 +89,42 @@ enum Action {
         #[command(flatten)]
         what: What,
     },
+    /// Measure the server beside others that answer the same from the same PostgreSQL: Mercurius, PostGraphile, Apollo
+    /// Server, and the limits of what is possible
+    Peers(Peers),
+    /// Answer a page of payments without GraphQL, over DATABASE_URL; `peers` starts this
+    #[command(hide = true)]
+    Limit {
+        /// statements or memory
+        limit: String,
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: String,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Peers {
+    /// A PostgreSQL database beside which one for the benchmark may be made
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Payments in the database
+    #[arg(long, default_value_t = 5_000)]
+    payments: u64,
+    /// How often everything is measured; medians are reported
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// Clients of the high load
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// Write everything to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a page with plots to this file
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -170,7 +213,70 @@ async fn run(action: Action) -> Result<ExitCode, String> {
             }
             Ok(if all_worse.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Action::Peers(what) => {
+            let runs = beside_peers(&what).await?;
+            println!("{}", report::beside(&runs));
+            if let Some(file) = &what.json {
+                write(file, &json(&runs)?)?;
+            }
+            if let Some(file) = &what.html {
+                write(file, &report::html(&runs))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Limit { limit, database_url } => {
+            let limit = match limit.as_str() {
+                "statements" => Limit::Statements,
+                "memory" => Limit::Memory,
+                other => return Err(format!("no such limit: {other}")),
+            };
+            limit::serve(limit, &database_url).await?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
+}
+
+/// Makes the data, and measures Dermaga and its peers in turns.
+async fn beside_peers(what: &Peers) -> Result<Vec<Run>, String> {
+    let url = what.database_url.as_deref().filter(|url| url.starts_with("postgres"));
+    let url = url.ok_or("peers are compared on PostgreSQL: give --database-url postgres://USER@HOST/NAME")?;
+    let sane = what.seconds > 0.0 && what.seconds < 3_600.0 && what.rounds > 0 && what.connections > 0;
+    if !sane || what.payments < 200 {
+        return Err("seconds, rounds, connections and payments must be positive, with at least 200 payments".to_owned());
+    }
+    build()?;
+    let database = Database::postgres(url).await;
+    let runs = measure_peers(what, &database).await;
+    database.remove().await;
+    runs
+}
+
+async fn measure_peers(what: &Peers, database: &Database) -> Result<Vec<Run>, String> {
+    let mut contenders = peers::start(database, what.payments).await?;
+    let pages = peers::check(&mut contenders).await?;
+    eprintln!("{} servers give the same {pages} bodies", contenders.len());
+    let loads = [Load { name: "one", clients: 1 }, Load { name: "high", clients: what.connections }];
+    for contender in &contenders {
+        // What is compiled while it runs is compiled before it is looked at.
+        eprintln!("warming up: {}", contender.name);
+        contender.measure(database, loads[1], what.seconds).await;
+    }
+    let mut seen: Vec<Vec<Vec<Measurement>>> = vec![vec![Vec::new(); loads.len()]; contenders.len()];
+    for round in 1..=what.rounds {
+        for (contender, seen) in contenders.iter().zip(&mut seen) {
+            eprintln!("round {round} of {}: {}", what.rounds, contender.name);
+            for (load, seen) in loads.iter().zip(seen) {
+                seen.push(contender.measure(database, *load, what.seconds).await);
+            }
+        }
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let setting = format!("{}, {} payments, high is {} connections", database.name(), what.payments, what.connections);
+    let runs = contenders.iter().zip(seen).map(|(contender, loads)| {
+        let measurements = loads.iter().map(|rounds| median(rounds)).collect();
+        Run { name: contender.name.to_owned(), at: now, setting: setting.clone(), measurements }
+    });
+    Ok(runs.collect())
 }
 
 fn generate(database_url: &str, payments: u64, seed: u64) -> Result<ExitCode, String> {
