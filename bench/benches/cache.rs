@@ -62,7 +62,7 @@ const RECORD: &str = "mutation ($input: RecordReceiptInput!) { recordReceipt(inp
 async fn main() {
     let options = Options::parse();
     let database = match &options.database_url {
-        Some(url) => Database::postgres(url).await,
+        Some(url) => Database::postgres(url).await.expect("a database can be made"),
         None => Database::sqlite(),
     };
     println!("{}, {} payments", database.name(), options.payments);

@@ -137,13 +137,14 @@ export function globalId(prefix, uuid) {
   return `${prefix}_${uuid.replaceAll('-', '')}`;
 }
 
-/** An instant of PostgreSQL, such as `2026-10-27 06:03:23.46703+00`, with 0, 3 or 6 digits after the second. */
+/**
+ * An instant of PostgreSQL with 0, 3 or 6 digits after the second: `2026-10-27 06:03:23.4+00`, or with a `T` and always
+ * six digits as PostGraphile asks for it.
+ */
 export function instant(text) {
-  const end = text.lastIndexOf('+');
-  const seconds = `${text.slice(0, 10)}T${text.slice(11, 19)}`;
-  if (end <= 20) return `${seconds}Z`;
-  const fraction = text.slice(20, end);
-  return `${seconds}.${fraction.padEnd(fraction.length > 3 ? 6 : 3, '0')}Z`;
+  const fraction = text.slice(20, text.lastIndexOf('+')).padEnd(6, '0');
+  const digits = fraction === '000000' ? '' : `.${fraction.endsWith('000') ? fraction.slice(0, 3) : fraction}`;
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}${digits}Z`;
 }
 
 /** What fields are that do not stand in the row as they are answered. */

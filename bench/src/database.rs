@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Database as Connect, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, Database as Connect, DbBackend, DbErr, Statement};
 use tempfile::TempDir;
 
 use crate::cpu;
@@ -38,19 +38,20 @@ impl Database {
 
     /// A new database beside the one that `admin_url` names.
     ///
-    /// # Panics
+    /// # Errors
     /// When the server does not answer, or lets no database be made.
-    pub async fn postgres(admin_url: &str) -> Self {
+    pub async fn postgres(admin_url: &str) -> Result<Self, String> {
         let name = format!("dermaga_bench_{}", uuid::Uuid::now_v7().simple());
-        let admin = Connect::connect(admin_url).await.expect("the PostgreSQL server answers");
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database can be made");
-        let pid = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid() AS pid");
-        let row = admin.query_one_raw(pid).await.expect("a backend has an id").expect("one row");
-        let backend: i32 = row.try_get("", "pid").expect("an id is a number");
-        let process = u32::try_from(backend).ok().and_then(cpu::parent);
-        let (server, _) = admin_url.rsplit_once('/').expect("a database URL has a path");
+        let (server, _) = admin_url.rsplit_once('/').ok_or("a database URL has a path")?;
         let url = format!("{server}/{name}");
-        Self { url, server: Some(Server { admin_url: admin_url.to_owned(), name, process }), _folder: None }
+        let problem = |error: DbErr| format!("PostgreSQL: {error}");
+        let admin = Connect::connect(admin_url).await.map_err(problem)?;
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.map_err(problem)?;
+        let pid = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid() AS pid");
+        let row = admin.query_one_raw(pid).await.map_err(problem)?.ok_or("a backend has an id")?;
+        let backend: i32 = row.try_get("", "pid").map_err(problem)?;
+        let process = u32::try_from(backend).ok().and_then(cpu::parent);
+        Ok(Self { url, server: Some(Server { admin_url: admin_url.to_owned(), name, process }), _folder: None })
     }
 
     /// Brings the planner's statistics up to date, so that no server meets better ones than another.

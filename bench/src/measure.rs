@@ -55,7 +55,7 @@ pub struct Measurement {
     pub p99_ms: f64,
     /// Milliseconds of the longest.
     pub max_ms: f64,
-    /// SQL statements for each request.
+    /// SQL statements for each request. 0, as the three below it, where nothing counts them: beside peers.
     pub statements: f64,
     /// Calls of batch functions for each request.
     pub batches: f64,

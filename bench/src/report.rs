@@ -137,10 +137,11 @@ pub fn compare(from: &Run, to: &Run, threshold: f64) -> (String, Vec<String>) {
 pub fn beside(runs: &[Run]) -> String {
     let mut text = String::new();
     let Some(first) = runs.first() else { return text };
+    let _ = writeln!(text, "{}", first.setting);
     for base in &first.measurements {
         let _ = writeln!(
             text,
-            "{}, load {}; × is to {}\n{:<24} {:>9} {:>6} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>7}",
+            "\n{}, load {}; × is to {}\n{:<24} {:>9} {:>6} {:>9} {:>9} {:>7} {:>8} {:>8} {:>8} {:>7}",
             base.scenario,
             base.load,
             first.name,
@@ -179,7 +180,6 @@ pub fn beside(runs: &[Run]) -> String {
                 let _ = writeln!(text, "{}: requests failed, so its figures say nothing", run.name);
             }
         }
-        text.push('\n');
     }
     text
 }
@@ -200,6 +200,8 @@ pub fn html(runs: &[Run]) -> String {
     for run in runs {
         let _ = write!(page, "<p><b>{}</b>: {}</p>", escape(&run.name), escape(&run.setting));
     }
+    // The bars of all figures start at the same place.
+    let width = runs.iter().map(|run| run.name.chars().count()).max().unwrap_or(0) + 1;
     // What nobody measured is left out.
     let measured = |figure: &&Figure| runs.iter().flat_map(|run| &run.measurements).any(|seen| (figure.of)(seen) > 0.0);
     for figure in FIGURES.iter().filter(measured) {
@@ -216,7 +218,7 @@ pub fn html(runs: &[Run]) -> String {
             for (at, (name, value)) in values.iter().enumerate() {
                 let _ = write!(
                     page,
-                    "<div class=row><span>{}</span><i class=c{} style=width:{:.1}%></i><b>{}</b></div>",
+                    "<div class=row><span style=width:{width}ch>{}</span><i class=c{} style=width:{:.1}%></i><b>{}</b></div>",
                     escape(name),
                     at % 4,
                     value / most * 60.0,
@@ -237,7 +239,7 @@ h2{margin:2rem 0 .5rem;font-size:1.1rem}small{color:#667;font-weight:400}\
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:.75rem}\
 figure{margin:0;padding:.6rem .8rem;border:1px solid #dde3ea;border-radius:.4rem}\
 figcaption{font-weight:600;margin-bottom:.3rem}.row{display:flex;align-items:center;gap:.4rem;height:1.5rem}\
-.row span{min-width:4.5rem}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
+.row span{flex:none}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
 .c0{background:#c2573d}.c1{background:#d9a441}.c2{background:#2f7d6b}.c3{background:#3c5fa0}\
 </style></head><body><h1>Dermaga benchmark</h1>";
 
@@ -267,6 +269,22 @@ mod tests {
         assert!(text.contains("-50 %"), "{text}");
         let (_, worse) = compare(&run("a", 100.0, 4.0), &run("b", 95.0, 5.0), 0.1);
         assert_eq!(worse, ["page one: statements +25 %"]);
+    }
+
+    /// What nothing is known of has no ratio, and one of failed requests is said to be of no worth.
+    #[test]
+    fn servers_stand_beside_the_first() {
+        let (mut other, mut failed) = (run("other", 50.0, 0.0), run("failed", 900.0, 0.0));
+        other.measurements[0].success = 1.0;
+        failed.measurements[0].success = 0.5;
+        let text = beside(&[run("first", 100.0, 0.0), other, failed]);
+        let row = text.lines().find(|line| line.starts_with("other")).unwrap();
+        assert_eq!(
+            row.split_whitespace().collect::<Vec<_>>(),
+            ["other", "0", "-", "0", "50", "0.50", "0.00", "0.00", "0.0", "-"]
+        );
+        assert!(text.contains("failed: requests failed"), "{text}");
+        assert!(!text.contains("other: requests failed"), "{text}");
     }
 
     #[test]

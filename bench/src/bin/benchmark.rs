@@ -245,7 +245,7 @@ async fn beside_peers(what: &Peers) -> Result<Vec<Run>, String> {
         return Err("seconds, rounds, connections and payments must be positive, with at least 200 payments".to_owned());
     }
     build()?;
-    let database = Database::postgres(url).await;
+    let database = Database::postgres(url).await?;
     let runs = measure_peers(what, &database).await;
     database.remove().await;
     runs
@@ -316,7 +316,7 @@ impl Bench {
         }
         build()?;
         let database = match &what.database_url {
-            Some(url) => Database::postgres(url).await,
+            Some(url) => Database::postgres(url).await?,
             None => Database::sqlite(),
         };
         Ok(Self {
