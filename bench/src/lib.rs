@@ -4,7 +4,7 @@
 //! shown to be compared within one run.
 
 // Reports are for a person to read, and figures are divided.
-#![allow(clippy::print_stdout, clippy::float_arithmetic)]
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::float_arithmetic)]
 
 pub mod client;
 pub mod cpu;
