@@ -347,7 +347,8 @@ fn write_decimal(json: &mut String, minor: i64, digits: usize) {
     }
 }
 
-/// A day, counted from 2000-01-01 as PostgreSQL counts. Years are taken from March on, so that the leap day is the last.
+/// A day, counted from 2000-01-01 as PostgreSQL counts. Years are taken from March on, so that the leap day is their
+/// last.
 fn write_day(json: &mut String, day: i64) {
     // From 0000-03-01; an era of 400 years has 146,097 days.
     let day = day + 730_425;

@@ -1,8 +1,8 @@
 //! Dermaga beside other servers: the same page of payments with their installments, over the same tables of the same
 //! PostgreSQL, asked in turns by the same clients.
 //!
-//! Each peer is written as its own documentation writes it (`bench/peers`), and nothing is measured before all bodies of
-//! all pages are the same bytes; white space at the end of a body, where Apollo Server has a line break, is left out.
+//! Each peer is written as its own documentation writes it (`bench/peers`). Nothing is measured before all bodies of all
+//! pages are the same bytes; white space at the end of a body, where Apollo Server has a line break, is left out.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

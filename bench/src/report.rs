@@ -206,7 +206,11 @@ pub fn html(runs: &[Run]) -> String {
     let measured = |figure: &&Figure| runs.iter().flat_map(|run| &run.measurements).any(|seen| (figure.of)(seen) > 0.0);
     for figure in FIGURES.iter().filter(measured) {
         let better = if figure.more_is_better { "more is better" } else { "less is better" };
-        let _ = write!(page, "<h2>{} <small>{better}</small></h2><div class=grid>", escape(figure.name));
+        let _ = write!(
+            page,
+            "<h2>{} <small>{better}</small></h2><div class=grid style=--names:{width}ch>",
+            escape(figure.name)
+        );
         for seen in runs.first().map_or(&[][..], |run| &run.measurements) {
             let same = |other: &&Measurement| other.scenario == seen.scenario && other.load == seen.load;
             let values: Vec<(&str, f64)> = runs
@@ -218,10 +222,10 @@ pub fn html(runs: &[Run]) -> String {
             for (at, (name, value)) in values.iter().enumerate() {
                 let _ = write!(
                     page,
-                    "<div class=row><span style=width:{width}ch>{}</span><i class=c{} style=width:{:.1}%></i><b>{}</b></div>",
+                    "<div class=row><span>{}</span><i class=c{} style=width:{:.1}%></i><b>{}</b></div>",
                     escape(name),
                     at % 4,
-                    value / most * 60.0,
+                    value / most * 100.0,
                     short(*value)
                 );
             }
@@ -236,10 +240,10 @@ pub fn html(runs: &[Run]) -> String {
 const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>Dermaga benchmark</title><style>\
 body{font:15px system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1b2733}\
 h2{margin:2rem 0 .5rem;font-size:1.1rem}small{color:#667;font-weight:400}\
-.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(20rem,1fr));gap:.75rem}\
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(24rem,1fr));gap:.75rem}\
 figure{margin:0;padding:.6rem .8rem;border:1px solid #dde3ea;border-radius:.4rem}\
-figcaption{font-weight:600;margin-bottom:.3rem}.row{display:flex;align-items:center;gap:.4rem;height:1.5rem}\
-.row span{flex:none}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
+figcaption{font-weight:600;margin-bottom:.3rem}.row{display:grid;grid-template-columns:var(--names) 1fr 3rem;\
+align-items:center;gap:.4rem;height:1.5rem}.row i{height:.9rem;min-width:1px;border-radius:.15rem}.row b{font-weight:500}\
 .c0{background:#c2573d}.c1{background:#d9a441}.c2{background:#2f7d6b}.c3{background:#3c5fa0}\
 </style></head><body><h1>Dermaga benchmark</h1>";
 
