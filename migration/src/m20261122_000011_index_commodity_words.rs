@@ -56,7 +56,8 @@ ALTER TABLE commodity_search ADD COLUMN document tsvector NOT NULL GENERATED ALW
     setweight(to_tsvector('simple', title), 'A') || setweight(to_tsvector('simple', details), 'B')
 ) STORED;
 
-CREATE INDEX commodity_search_document ON commodity_search USING gin (document);
+-- Without a list of rows that are put into the index later: until then each search would read it.
+CREATE INDEX commodity_search_document ON commodity_search USING gin (document) WITH (fastupdate = off);
 "#;
 
 /// The index keeps no copy of the texts. It has to be told what stood there before.

@@ -163,7 +163,11 @@ pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) 
         for key in keys {
             query.order_by(Alias::new(key.column), request.order(key));
         }
-        let found = MatchRow::find_by_statement(backend.build(&query)).all(db).await?;
+        let statement = match &filter.search {
+            Some(Search::Words(_)) => commodity_search::statement(backend, &query),
+            Some(Search::Code(_)) | None => backend.build(&query),
+        };
+        let found = MatchRow::find_by_statement(statement).all(db).await?;
         rows.extend(found.into_iter().map(|row| Match { commodity: row.commodity, rank: row.match_rank }));
     }
     Ok(request.cut(rows))
@@ -191,7 +195,11 @@ pub async fn count(db: &Reader, filter: &CommodityFilter) -> Result<i64, DbErr> 
         Some(Search::Code(_)) | None => commodities.into_query(),
     };
     query.clear_selects().expr_as(Expr::cust("count(*)"), Alias::new("n"));
-    let row = db.query_one(&query).await?;
+    let statement = match &filter.search {
+        Some(Search::Words(_)) => commodity_search::statement(db.get_database_backend(), &query),
+        Some(Search::Code(_)) | None => db.get_database_backend().build(&query),
+    };
+    let row = db.query_one_raw(statement).await?;
     row.map_or(Ok(0), |row| row.try_get("", "n"))
 }
 
