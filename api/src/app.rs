@@ -165,6 +165,7 @@ impl Application {
             let fetch = RateFetch::new(fetch.clone(), database.clone(), clock.clone(), feed, cache, metrics)?;
             tasks.push(actix_web::rt::spawn(fetch.run(stopping.clone())));
         }
+        database.look_for_vectors().await?;
         let assistant = Assistant::new(&config.assistant, config.duty_rounding, &database, &cache, &clock, &metrics)?;
         let state = Data::new(State {
             database: database.clone(),

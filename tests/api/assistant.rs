@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dermaga_api::cache::Tag;
 use dermaga_tests::openai::{Fault, OpenAi};
-use dermaga_tests::{Answer, Backend, Cli, TestApp, each_database, say};
+use dermaga_tests::{Answer, Backend, Cli, TestApp, each_vector_store, say};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ pub(crate) async fn ask_with(app: &TestApp, question: &str, more: &Value) -> Ans
     app.graphql_with(ASK, json!({ "input": input })).await
 }
 
-each_database! {
+each_vector_store! {
     /// The whole way: vectors, a question, an answer whose numbers are the calculator's and whose words are its sources'.
     async fn an_answer_is_computed_and_quoted(backend: Backend) {
         let server = OpenAi::start();

@@ -2,12 +2,12 @@
 
 use dermaga_api::assistant::evaluation;
 use dermaga_tests::openai::{Fault, OpenAi};
-use dermaga_tests::{Backend, Cli, TestApp, each_database, say};
+use dermaga_tests::{Backend, Cli, TestApp, each_vector_store, say};
 use serde_json::json;
 
 use crate::assistant::{embed, spawn};
 
-each_database! {
+each_vector_store! {
     /// A rule that has ended is not found for a later day, nor one that has not begun for an earlier one.
     async fn only_what_is_in_force_is_found(backend: Backend) {
         let app = TestApp::spawn(backend).await;
@@ -34,6 +34,31 @@ each_database! {
         assert_eq!(node.at("/node"), &json!({
             "article": "Article 1", "text": "Article 1\nNutmeg and mace need a certificate of origin.", "validTo": "2024-12-31",
         }));
+    }
+
+    /// What was found is not searched again, until the sources change.
+    async fn what_was_found_is_kept(backend: Backend) {
+        let server = OpenAi::start();
+        let app = spawn(backend, &server).await;
+        embed(&app, &server).await;
+        let search = "{ searchRegulations(query: \"export duty on nutmeg\", asOf: \"2026-02-10\") { chunk { id } }
+            searchPrompts(query: \"export duty on nutmeg\") { prompt { id } } }";
+        let first = app.graphql(search).await;
+        let again = app.graphql(search).await;
+        assert_eq!(first.body["data"], again.body["data"]);
+        for cache in ["chunks", "prompts"] {
+            for (outcome, wanted) in [("miss", 1), ("hit", 1)] {
+                let name = format!("dermaga_assistant_cache_total{{cache=\"{cache}\",outcome=\"{outcome}\"}}");
+                assert_eq!(app.metric(&name).await, wanted, "{name}");
+            }
+        }
+        let cli = Cli::over(&app.database_url);
+        cli.write("more.csv", "number,title,text\nPMK 9/2025,Nutmeg,\"Export duty on nutmeg.\"\n");
+        cli.succeed(&["import", "regulations", "more.csv"]);
+        let start = std::time::Instant::now();
+        while !app.graphql(search).await.body.to_string().contains("PMK 9/2025") {
+            assert!(start.elapsed().as_secs() < 20, "the change is not heard");
+        }
     }
 
     /// The text of a regulation is read in its order, page by page.

@@ -196,7 +196,7 @@ fn fill(text: &str, rows: &PaymentRows, show: impl Fn(&str, Uuid) -> String) -> 
 fn literal(backend: Backend, id: Uuid) -> String {
     match backend {
         Backend::Sqlite => format!("x'{}'", id.simple()),
-        Backend::Postgres => format!("'{id}'"),
+        Backend::Postgres | Backend::Pgvector => format!("'{id}'"),
     }
 }
 
@@ -254,7 +254,7 @@ each_database! {
         // Some of it the database would refuse; a file can be changed without it.
         let mut statements = vec![match backend {
             Backend::Sqlite => "PRAGMA ignore_check_constraints = 1".to_owned(),
-            Backend::Postgres => "ALTER TABLE installment DROP CONSTRAINT installment_adds_up".to_owned(),
+            Backend::Postgres | Backend::Pgvector => "ALTER TABLE installment DROP CONSTRAINT installment_adds_up".to_owned(),
         }];
         let mut expected = Vec::new();
         for corruption in &CORRUPTIONS {

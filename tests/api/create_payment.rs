@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 fn statements_of_a_creation(backend: Backend) -> u64 {
     match backend {
         // BEGIN, the key, the reference, the write, COMMIT.
-        Backend::Postgres => 5,
+        Backend::Postgres | Backend::Pgvector => 5,
         // The same, with the payment, its plan, its installments, its event and the key one by one.
         Backend::Sqlite => 9,
     }

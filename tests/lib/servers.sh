@@ -3,7 +3,8 @@
 # Starts and stops the servers that the steps of tests/run talk to. Sourced by tests/run, which sets
 # `target`, `work` (a folder that is deleted at the end) and `logs`, and calls `stop_servers` on every exit.
 
-postgres_data=
+# The folders of the PostgreSQL servers that run, each with its programs.
+declare -A postgres_servers=()
 postgres_user=()
 redis_process=
 dermaga_process=
@@ -15,52 +16,73 @@ free_port() {
 
 as_postgres_user() {
     # From a folder that the other user may enter.
-    (cd "$postgres_data" && exec "${postgres_user[@]}" "$@")
+    (cd "$work" && exec "${postgres_user[@]}" "$@")
 }
 
 # A throwaway PostgreSQL server, once; says where it is in TEST_POSTGRES_URL.
 start_postgres() {
-    [[ -z $postgres_data ]] || return 0
-    local programs port
+    local programs
+    [[ -z ${postgres_servers[$work/postgres]:-} ]] || return 0
     programs=$(postgres_programs) || fail "no PostgreSQL 15 or newer: tests/run --only install"
-    port=$(free_port)
+    run_postgres "$programs" "$work/postgres"
+    export TEST_POSTGRES_URL=$postgres_url
+}
 
-    mkdir "$work/postgres"
-    postgres_data=$work/postgres
+# The same with the extension that compares vectors, in TEST_PGVECTOR_URL.
+start_pgvector() {
+    local installed programs=$work/pgvector-programs
+    [[ -z ${postgres_servers[$work/pgvector]:-} ]] || return 0
+    installed=$(pgvector_folder)
+    [[ -d $installed ]] || fail "no pgvector: tests/run --only install"
+    # Where the server's user may read it.
+    cp -r "$installed" "$programs"
+    chmod -R a+rX "$programs"
+    run_postgres "$programs/$pgvector_programs" "$work/pgvector"
+    export TEST_PGVECTOR_URL=$postgres_url
+}
+
+# Runs a PostgreSQL server with these programs in a new folder; sets `postgres_url`.
+run_postgres() {
+    local programs=$1 data=$2 port name
+    name=$(basename "$data")
+    port=$(free_port)
+    mkdir "$data"
     if ((EUID == 0)); then
         # The server refuses to run as root. Debian's package makes the user postgres.
         local user=postgres
         id "$user" >/dev/null 2>&1 || user=nobody
         postgres_user=(runuser -u "$user" --)
         chmod 711 "$work"
-        chown "$user" "$postgres_data"
+        chown "$user" "$data"
     fi
 
     # C.UTF-8 sorts by code point, as SQLite does.
-    as_postgres_user "$programs/initdb" --pgdata "$postgres_data" --username postgres --auth trust \
-        --encoding UTF8 --locale C.UTF-8 --no-sync --no-instructions >"$logs/initdb.log" 2>&1
+    as_postgres_user "$programs/initdb" --pgdata "$data" --username postgres --auth trust \
+        --encoding UTF8 --locale C.UTF-8 --no-sync --no-instructions >"$logs/initdb-$name.log" 2>&1
     # Nothing here has to survive a crash. Many tests at a time keep a pool each.
-    cat >>"$postgres_data/postgresql.conf" <<CONFIGURATION
+    cat >>"$data/postgresql.conf" <<CONFIGURATION
 listen_addresses = '127.0.0.1'
 port = $port
-unix_socket_directories = '$postgres_data'
+unix_socket_directories = '$data'
 max_connections = 200
 fsync = off
 synchronous_commit = off
 full_page_writes = off
 CONFIGURATION
-    as_postgres_user "$programs/pg_ctl" --pgdata "$postgres_data" --wait --timeout 60 start >"$logs/postgres.log" 2>&1
+    as_postgres_user "$programs/pg_ctl" --pgdata "$data" --wait --timeout 60 start >"$logs/$name.log" 2>&1
+    postgres_servers[$data]=$programs
 
-    export TEST_POSTGRES_URL=postgres://postgres@127.0.0.1:$port/postgres
-    echo "$("$programs/postgres" --version) answers at $TEST_POSTGRES_URL"
+    postgres_url=postgres://postgres@127.0.0.1:$port/postgres
+    echo "$("$programs/postgres" --version) answers at $postgres_url"
 }
 
 stop_postgres() {
-    [[ -n $postgres_data ]] || return 0
-    local programs
-    programs=$(postgres_programs) || return 0
-    as_postgres_user "$programs/pg_ctl" --pgdata "$postgres_data" --wait --mode immediate stop >>"$logs/postgres.log" 2>&1 || true
-    postgres_data=
+    local data
+    for data in "${!postgres_servers[@]}"; do
+        as_postgres_user "${postgres_servers[$data]}/pg_ctl" --pgdata "$data" --wait --mode immediate stop \
+            >>"$logs/$(basename "$data").log" 2>&1 || true
+    done
+    postgres_servers=()
 }
 
 # A throwaway Redis, once; sets `redis_url`.

@@ -14,13 +14,15 @@ use tokio::sync::OnceCell;
 
 use crate::app::NOW;
 
-/// One of the two databases.
+/// One of the databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// A file in a temporary folder.
     Sqlite,
     /// A database of its own on the server of `TEST_POSTGRES_URL`.
     Postgres,
+    /// The same on that of `TEST_PGVECTOR_URL`, where PostgreSQL has the extension that compares vectors.
+    Pgvector,
 }
 
 /// A fresh database; gone when dropped, but for those on PostgreSQL, whose whole server is thrown away.
@@ -40,16 +42,40 @@ impl FreshDatabase {
 impl Backend {
     /// Whether there is a PostgreSQL server to test on. Says once when there is none.
     pub fn postgres_is_there() -> bool {
-        static SAID: Once = Once::new();
-        let there = postgres_url().is_some();
+        Self::Postgres.is_there()
+    }
+
+    /// Whether there is such a database to test on. Says once when there is none.
+    pub fn is_there(self) -> bool {
+        static SAID: [Once; 2] = [const { Once::new() }; 2];
+        let (variable, said) = match self {
+            Self::Sqlite => return true,
+            Self::Postgres => ("TEST_POSTGRES_URL", &SAID[0]),
+            Self::Pgvector => ("TEST_PGVECTOR_URL", &SAID[1]),
+        };
+        let there = self.server_url().is_some();
         if !there {
             // Not through `eprintln!`, which the test runner swallows when all goes well.
-            SAID.call_once(|| {
-                let note = "left out: the tests on PostgreSQL, for TEST_POSTGRES_URL is not set; tests/run sets it\n";
+            said.call_once(|| {
+                let note = format!("left out: the tests on {self:?}, for {variable} is not set; tests/run sets it\n");
                 std::io::stderr().write_all(note.as_bytes()).unwrap();
             });
         }
         there
+    }
+
+    /// Whether it is PostgreSQL, with or without extensions.
+    pub fn is_postgres(self) -> bool {
+        self != Self::Sqlite
+    }
+
+    fn server_url(self) -> Option<String> {
+        let variable = match self {
+            Self::Sqlite => return None,
+            Self::Postgres => "TEST_POSTGRES_URL",
+            Self::Pgvector => "TEST_PGVECTOR_URL",
+        };
+        std::env::var(variable).ok().filter(|url| !url.is_empty())
     }
 
     /// An empty database, without tables.
@@ -59,7 +85,7 @@ impl Backend {
                 let folder = tempfile::tempdir().unwrap();
                 (format!("sqlite://{}", folder.path().join("test.db").display()), Some(folder))
             }
-            Self::Postgres => (create_database(None).await, None),
+            Self::Postgres | Self::Pgvector => (self.create_database(None).await, None),
         }
     }
 
@@ -73,12 +99,31 @@ impl Backend {
                 std::fs::copy(template, &file).unwrap();
                 FreshDatabase { url: format!("sqlite://{}", file.display()), _folder: Some(folder) }
             }
-            Self::Postgres => {
-                static TEMPLATE: OnceCell<String> = OnceCell::const_new();
-                let template = TEMPLATE.get_or_init(postgres_template).await;
-                FreshDatabase { url: create_database(Some(template)).await, _folder: None }
+            Self::Postgres | Self::Pgvector => {
+                static TEMPLATES: [OnceCell<String>; 2] = [const { OnceCell::const_new() }; 2];
+                let template = TEMPLATES[usize::from(self == Self::Pgvector)].get_or_init(|| self.postgres_template());
+                FreshDatabase { url: self.create_database(Some(template.await)).await, _folder: None }
             }
         }
+    }
+
+    async fn postgres_template(self) -> String {
+        let url = self.create_database(None).await;
+        fill(&url).await;
+        url.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// A new database on the PostgreSQL server, and its URL.
+    async fn create_database(self, template: Option<&str>) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let server = self.server_url().expect("the caller has asked whether it is there");
+        let name = format!("dermaga_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let connection = sea_orm::Database::connect(&server).await.unwrap();
+        let template = template.map(|name| format!(" TEMPLATE {name}")).unwrap_or_default();
+        connection.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();
+        connection.close().await.unwrap();
+        let (base, _) = server.rsplit_once('/').unwrap();
+        format!("{base}/{name}")
     }
 }
 
@@ -88,22 +133,12 @@ pub fn data_folder() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-fn postgres_url() -> Option<String> {
-    std::env::var("TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty())
-}
-
 async fn sqlite_template() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("template.db");
     let url = format!("sqlite://{}", file.display());
     fill(&url).await;
     (folder, file)
-}
-
-async fn postgres_template() -> String {
-    let url = create_database(None).await;
-    fill(&url).await;
-    url.rsplit('/').next().unwrap().to_owned()
 }
 
 /// Tables, the curated commodities, the sample of the ECB's history and the demo account without payments.
@@ -122,17 +157,4 @@ async fn fill(url: &str) {
     // Rates are there, so the whole history is not brought in.
     dermaga_api::seed::fill(&database, Some(0), &clock, &progress).await.unwrap();
     database.close().await;
-}
-
-/// A new database on the PostgreSQL server, and its URL.
-async fn create_database(template: Option<&str>) -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let server = postgres_url().expect("the caller has asked whether PostgreSQL is there");
-    let name = format!("dermaga_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let connection = sea_orm::Database::connect(&server).await.unwrap();
-    let template = template.map(|name| format!(" TEMPLATE {name}")).unwrap_or_default();
-    connection.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();
-    connection.close().await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    format!("{base}/{name}")
 }

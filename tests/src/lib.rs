@@ -56,17 +56,39 @@ macro_rules! each_database {
 
             async fn body($backend: $type) $body
 
-            #[tokio::test]
-            async fn sqlite() {
-                body($crate::Backend::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                if $crate::Backend::postgres_is_there() {
-                    body($crate::Backend::Postgres).await;
-                }
-            }
+            $crate::test_on!(sqlite, Sqlite);
+            $crate::test_on!(postgres, Postgres);
         }
     )*};
+}
+
+/// Like [`each_database!`], and also on PostgreSQL that compares vectors itself.
+#[macro_export]
+macro_rules! each_vector_store {
+    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: $type:ty) $body:block)*) => {$(
+        $(#[$attribute])*
+        mod $name {
+            use super::*;
+
+            async fn body($backend: $type) $body
+
+            $crate::test_on!(sqlite, Sqlite);
+            $crate::test_on!(postgres, Postgres);
+            $crate::test_on!(pgvector, Pgvector);
+        }
+    )*};
+}
+
+/// One test of a body.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! test_on {
+    ($name:ident, $backend:ident) => {
+        #[tokio::test]
+        async fn $name() {
+            if $crate::Backend::$backend.is_there() {
+                body($crate::Backend::$backend).await;
+            }
+        }
+    };
 }

@@ -1,9 +1,9 @@
 //! A server with the API of OpenAI on a loopback address, which does as a test tells it.
 //!
-//! Its vectors are hashed bags of words, the same on every run. Its answers are composed from the sources that it is
+//! Its vectors are hashed bags of words, the same on every run, or those that a real model was recorded to make. Its answers are composed from the sources that it is
 //! shown, between their marks, as an honest model would; a test may put words of its own in its mouth.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -11,10 +11,11 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 /// Numbers of a vector, unless a test says otherwise.
-const DIMENSION: usize = 256;
+pub const DIMENSION: usize = 256;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,10 @@ struct State {
     authorizations: Vec<String>,
     /// Under which path it is, such as `v1`.
     path: &'static str,
+    /// Numbers of a vector.
+    dimension: usize,
+    /// What a real model made, by the hash of the text, in place of vectors of its own.
+    recorded: Option<HashMap<String, Vec<f32>>>,
 }
 
 impl OpenAi {
@@ -70,9 +75,20 @@ impl OpenAi {
 
     /// Starts one whose API is below a path.
     pub fn start_below(path: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_at(TcpListener::bind("127.0.0.1:0").unwrap(), path, DIMENSION)
+    }
+
+    /// Starts one whose vectors are those that `tests/models/minilm.py` has recorded. It knows no others.
+    pub fn start_recorded() -> Self {
+        let server = Self::start();
+        lock(&server.state).recorded = Some(recorded());
+        server
+    }
+
+    /// Starts one at an address, whose vectors have so many numbers.
+    pub fn start_at(listener: TcpListener, path: &'static str, dimension: usize) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State { path, ..State::default() }));
+        let state = Arc::new(Mutex::new(State { path, dimension, ..State::default() }));
         let (sender, handle) = std::sync::mpsc::channel();
         let data = Data::new(Arc::clone(&state));
         std::thread::spawn(move || {
@@ -175,10 +191,18 @@ async fn embeddings(body: &Value, state: &Mutex<State>) -> HttpResponse {
         state.embeddings += 1;
         state.embedding_faults.pop_front()
     };
-    let dimension = if fault == Some(Fault::WrongDimension) { 8 } else { DIMENSION };
+    let dimension = if fault == Some(Fault::WrongDimension) { 8 } else { lock(state).dimension };
     lock(state).texts += input.len();
+    let made = |text: &String| match &lock(state).recorded {
+        Some(recorded) => recorded.get(&hash(text)).cloned(),
+        None => Some(vector(text, dimension)),
+    };
+    let Some(vectors) = input.iter().map(made).collect::<Option<Vec<_>>>() else {
+        return HttpResponse::NotFound()
+            .json(json!({"error": "a text that was not recorded: see tests/models/minilm.py"}));
+    };
     // No ids and no object: as servers other than OpenAI's.
-    let data: Vec<_> = input.iter().map(|text| json!({"embedding": vector(text, dimension)})).collect();
+    let data: Vec<_> = vectors.iter().map(|vector| json!({"embedding": vector})).collect();
     let tokens: usize = input.iter().map(|text| text.split_whitespace().count()).sum();
     respond(fault, &json!({"data": data, "usage": {"prompt_tokens": tokens}})).await
 }
@@ -228,6 +252,22 @@ async fn respond(fault: Option<Fault>, answer: &Value) -> HttpResponse {
             HttpResponse::Ok().streaming(futures_util::stream::iter(parts))
         }
     }
+}
+
+/// The vectors that were recorded, by the hashes of their texts.
+fn recorded() -> HashMap<String, Vec<f32>> {
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let bytes = BASE64_STANDARD.decode(line["vector"].as_str().unwrap()).unwrap();
+        let numbers = bytes.iter().map(|byte| f32::from(byte.cast_signed())).collect();
+        (line["sha256"].as_str().unwrap().to_owned(), numbers)
+    };
+    include_str!("../models/recorded.jsonl").lines().map(line).collect()
+}
+
+fn hash(text: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A hashed bag of words: the words of a text, each in one of so many places.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use futures_util::future::join3;
+use futures_util::future::{join3, try_join};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
@@ -20,10 +20,11 @@ use super::outcome::{
     Answer, Citation, FoundChunk, FoundPrompt, Outcome, Reason, Refusal, Unavailable, Usage, Verdict,
 };
 use super::prompt::{self, Said};
-use super::retrieval::{self, Hit, Wanted};
+use super::retrieval;
+use super::search::{Query, chunk_at};
 use super::wire::{Asked, Turn};
 use super::{Inner, scope, similarity, text};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loaders::Loads;
 
 /// A question, as it is compared with others.
@@ -52,6 +53,9 @@ pub struct Progress {
 
 /// Prompts that are suggested.
 const SUGGESTED: usize = 3;
+
+/// Chunks of a regulation that a computation rests on, where the question itself finds none of it.
+const OF_BASIS: usize = 2;
 
 /// How often a model may answer: once, and once more when the first answer does not stand up to its sources.
 const ANSWERS: usize = 2;
@@ -142,9 +146,13 @@ impl Work<'_> {
         output
     }
 
-    fn threshold(&self) -> f64 {
-        let thousandths = self.question.min_similarity.unwrap_or(self.inner.settings.min_similarity * 10);
-        similarity::of_thousandths(thousandths)
+    /// The least similarity, in thousandths.
+    fn threshold(&self) -> u32 {
+        self.question.min_similarity.unwrap_or(self.inner.settings.min_similarity * 10)
+    }
+
+    fn least(&self) -> f64 {
+        similarity::of_thousandths(self.threshold())
     }
 
     /// Looks up everything that does not depend on anything else, all at once; then searches.
@@ -153,7 +161,7 @@ impl Work<'_> {
         let vector_deadline = self.deadline.min(self.started + self.inner.settings.deadline / 3);
         let (vector, index, calculated) = join3(
             self.staged("embedding", self.inner.embedder.vector(&self.question.text, vector_deadline)),
-            self.inner.indexes.current(self.loads),
+            self.inner.search.index(self.loads),
             self.staged("quote", calculation::calculate(self.loads, self.inner.rounding, self.question)),
         )
         .await;
@@ -164,32 +172,24 @@ impl Work<'_> {
         let is_number = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
         words.retain(|word| !is_number(word) || index.chunk_words.has(word));
         let search = async {
-            let wanted = Wanted {
-                words: &words,
-                vector: vector.as_deref().ok(),
-                floor: self.threshold(),
-                limit: self.inner.settings.sources,
-            };
-            let hits = retrieval::chunks(&index, &wanted, day);
-            let prompts = retrieval::prompts(&index, &Wanted { limit: SUGGESTED, floor: 0.0, ..wanted });
-            let found = |hits: &[Hit]| hits.iter().filter_map(|hit| chunk_at(&index, *hit)).collect::<Vec<_>>();
-            let mut good = found(&hits.good);
+            let (text, vector) = (self.question.text.as_str(), vector.as_deref().ok());
+            let query =
+                Query { text, words: &words, vector, floor: self.threshold(), limit: self.inner.settings.sources };
+            let chunks = self.inner.search.chunks(self.loads, &query, day);
+            let query = Query { limit: SUGGESTED, floor: 0, ..query };
+            let (chunks, prompts) = try_join(chunks, self.inner.search.prompts(self.loads, &query)).await?;
+            let mut good = chunks.good.clone();
             // What a computation rests on is a source, whatever words the question has.
             let mut basis = calculation.basis();
             basis.retain(|number| !good.iter().any(|found| found.chunk.regulation == *number));
+            let in_force = index.in_force(day);
             for number in basis {
-                let of = |at: usize| index.chunks.get(at).is_some_and(|chunk| chunk.row.regulation == number);
-                let wanted = Wanted { limit: 2, floor: 0.0, ..wanted };
-                let all = retrieval::chunks_where(&index, &wanted, day, of);
-                good.extend(all.good.iter().chain(&all.nearest).take(2).filter_map(|hit| chunk_at(&index, *hit)));
+                let hits = retrieval::chunks_of(&index, &number, &words, &in_force, OF_BASIS);
+                good.extend(hits.into_iter().filter_map(|hit| chunk_at(&index, hit)));
             }
-            let prompts = prompts.good.iter().chain(&prompts.nearest).filter_map(|hit| {
-                let prompt = index.prompts.get(hit.at)?;
-                Some(FoundPrompt { prompt: Arc::clone(&prompt.row), similarity: hit.similarity })
-            });
-            (good, found(&hits.nearest), prompts.take(SUGGESTED).collect())
+            Ok::<_, Error>((good, chunks.nearest.clone(), prompts.all().take(SUGGESTED).cloned().collect()))
         };
-        let (good, nearest, prompts) = self.staged("search", search).await;
+        let (good, nearest, prompts) = self.staged("search", search).await?;
         Ok(Findings { good, nearest, prompts, calculation, without_vector, index })
     }
 
@@ -205,7 +205,7 @@ impl Work<'_> {
         let mut usage = Usage { model: settings.chat_model.clone(), ..Usage::default() };
         let sources: Vec<_> = findings.good.iter().map(as_source).collect();
         let steps = findings.calculation.lines();
-        let best_prompt = findings.prompts.first().filter(|found| found.similarity >= self.threshold());
+        let best_prompt = findings.prompts.first().filter(|found| found.similarity >= self.least());
         let material = prompt::Material {
             question: &self.question.text,
             language: self.question.language,
@@ -278,7 +278,7 @@ impl Work<'_> {
         if findings.without_vector {
             warnings.push("Sources were searched by words alone.".to_owned());
         }
-        let prompt = findings.prompts.first().filter(|found| found.similarity >= self.threshold()).cloned();
+        let prompt = findings.prompts.first().filter(|found| found.similarity >= self.least()).cloned();
         Verdict::Answer(Box::new(Answer {
             text,
             citations: citations.collect(),
@@ -295,7 +295,7 @@ impl Work<'_> {
             reason,
             message: message.to_owned(),
             best: None,
-            threshold: self.threshold(),
+            threshold: self.least(),
             nearest: Vec::new(),
             prompts: Vec::new(),
         })
@@ -307,7 +307,7 @@ impl Work<'_> {
             reason,
             message: message.to_owned(),
             best: all.clone().map(|found| found.similarity).max_by(f64::total_cmp),
-            threshold: self.threshold(),
+            threshold: self.least(),
             nearest: all.take(SUGGESTED).cloned().collect(),
             prompts: findings.prompts.clone(),
         })
@@ -330,11 +330,6 @@ pub(super) async fn in_time<F: Future<Output = Result<(Verdict, bool)>>>(
 fn as_source(found: &FoundChunk) -> grounding::Source<'_> {
     let chunk = &found.chunk;
     grounding::Source { regulation: &chunk.regulation, article: chunk.article.as_deref(), text: &chunk.text }
-}
-
-fn chunk_at(index: &Index, hit: Hit) -> Option<FoundChunk> {
-    let chunk = index.chunks.get(hit.at)?;
-    Some(FoundChunk { chunk: Arc::clone(&chunk.row), similarity: hit.similarity })
 }
 
 /// The outcome of some work, with its id and its sources.

@@ -9,8 +9,8 @@ use super::client::{CallError, Client};
 use super::kept::{Flights, Kept};
 use super::metrics::AssistantMetrics;
 use super::settings::AssistantSettings;
-use super::similarity::Vector;
 use super::text;
+use super::vectors::Vector;
 
 type Made = Option<Result<Arc<Vector>, CallError>>;
 

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::numbers::numbers;
+use super::numbers::{in_words, numbers};
 use crate::domain::decimal::Decimal;
 
 /// What a model said.
@@ -112,7 +112,11 @@ pub fn check(draft: &Draft, sources: &[Source<'_>], known: &[Decimal]) -> Result
             return Err(Ungrounded::UnknownNumber(number.to_owned()));
         }
     }
-    Ok(found)
+    let quoted: Vec<String> = found.iter().flat_map(|one| in_words(&one.words)).collect();
+    match in_words(&text).into_iter().find(|number| !quoted.contains(number)) {
+        Some(number) => Err(Ungrounded::UnknownNumber(number)),
+        None => Ok(found),
+    }
 }
 
 /// Where the words stand in a text, in characters, and as they stand there. Blanks and quotation marks may differ,
@@ -279,6 +283,7 @@ mod tests {
             ),
             ("It is [1].", &[(1, "7.5%")], Ungrounded::NotInSource(1, "7.5%".to_owned())),
             ("It is 8.5 % [1].", good, Ungrounded::UnknownNumber("8.5".to_owned())),
+            ("It is ten percent [1].", good, Ungrounded::UnknownNumber("ten percent".to_owned())),
             ("You pay USD 5,015.63 [1].", good, Ungrounded::UnknownNumber("5,015.63".to_owned())),
             // It stands in the source, and not in what is quoted.
             ("Above 3,500 it is 7.5 % [1].", good, Ungrounded::UnknownNumber("3,500".to_owned())),

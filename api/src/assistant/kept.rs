@@ -6,9 +6,11 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use crate::bounded::Bounded;
+use crate::cache::{Cache, Mark, Tag};
+use crate::error::{Error, Result};
 
 /// Bytes of an entry that are counted: all entries are taken for alike, and bounded by their count.
 const ENTRY: usize = 1;
@@ -35,6 +37,93 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Kept<K, V> {
     /// Keeps an entry.
     pub fn keep(&self, key: &K, value: V) {
         self.entries.keep(key, (Instant::now() + self.ttl, value));
+    }
+}
+
+/// Where something came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was kept.
+    Hit,
+    /// Somebody else was making it.
+    Joined,
+    /// It was made.
+    Miss,
+}
+
+impl Origin {
+    /// Its name among the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Joined => "joined",
+            Self::Miss => "miss",
+        }
+    }
+}
+
+/// What is made of the sources, kept until they change, and made once for all who want it at the same time.
+#[derive(Debug)]
+pub struct Made<K, V> {
+    kept: Kept<K, (Mark, V)>,
+    /// Together with the mark, so that nobody who has seen a change is given what was begun before it.
+    under_way: Mutex<HashMap<(K, Option<Mark>), Arc<OnceCell<V>>>>,
+    tags: &'static [Tag],
+}
+
+impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Made<K, V> {
+    /// Room for so many, which depend on these tags.
+    pub fn new(entries: usize, ttl: Duration, tags: &'static [Tag]) -> Self {
+        Self { kept: Kept::new(entries, ttl), under_way: Mutex::default(), tags }
+    }
+
+    /// What is kept under a key, or what is made, which is kept if `make` says so.
+    ///
+    /// # Errors
+    /// What the making fails with.
+    pub async fn get(
+        &self,
+        cache: &Cache,
+        key: &K,
+        make: impl AsyncFnOnce() -> Result<(V, bool)>,
+    ) -> Result<(V, Origin)> {
+        if let Some((mark, value)) = self.kept.get(key)
+            && cache.is_current(mark, self.tags)
+        {
+            return Ok((value, Origin::Hit));
+        }
+        let mark = cache.mark();
+        let flight = Flight { of: self, key: (key.clone(), mark) };
+        let cell = Arc::clone(
+            self.under_way.lock().unwrap_or_else(PoisonError::into_inner).entry(flight.key.clone()).or_default(),
+        );
+        let mut from = Origin::Joined;
+        let made = cell.get_or_try_init(async || {
+            from = Origin::Miss;
+            let (value, keep) = make().await?;
+            if let Some(mark) = mark.filter(|_| keep) {
+                self.kept.keep(key, (mark, value.clone()));
+            }
+            Ok::<_, Error>(value)
+        });
+        let value = made.await.cloned();
+        Ok((value?, from))
+    }
+}
+
+/// Takes what is made off the list once nobody waits for it.
+struct Flight<'a, K: Hash + Eq, V> {
+    of: &'a Made<K, V>,
+    key: (K, Option<Mark>),
+}
+
+impl<K: Hash + Eq, V> Drop for Flight<'_, K, V> {
+    fn drop(&mut self) {
+        let mut under_way = self.of.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        // The list has one, and whoever drops this had another, which is gone by now.
+        if under_way.get(&self.key).is_some_and(|cell| Arc::strong_count(cell) == 1) {
+            under_way.remove(&self.key);
+        }
     }
 }
 

@@ -69,12 +69,12 @@ impl AssistantMetrics {
             stages: metrics.added(HistogramVec::new(stages, &["stage"]).map_err(Error::internal)?)?,
             caches: counter(
                 "dermaga_assistant_cache_total",
-                "Look-ups of what is kept (answer, embedding) by outcome (hit, joined, miss).",
+                "Look-ups of what is kept (answer, embedding, chunks, prompts) by outcome (hit, joined, miss).",
                 &["cache", "outcome"],
             )?,
             outcomes: counter(
                 "dermaga_assistant_outcomes_total",
-                "What came of questions: answer, clarification, unavailable, budget_exceeded, or the reason of a refusal.",
+                "What came of questions: ANSWER, CLARIFICATION, UNAVAILABLE, BUDGET_EXCEEDED, or the reason of a refusal.",
                 &["outcome"],
             )?,
             breaker: metrics.added(

@@ -25,9 +25,11 @@ pub mod outcome;
 pub mod prompt;
 pub mod retrieval;
 pub mod scope;
+pub mod search;
 pub mod settings;
 pub mod similarity;
 pub mod text;
+pub mod vectors;
 pub mod wire;
 
 use std::cell::RefCell;
@@ -46,10 +48,11 @@ use self::budget::Budget;
 use self::client::{CallError, Client};
 use self::dice::Dice;
 use self::embedding::Embedder;
-use self::index::Indexes;
 use self::kept::{Flights, Kept};
 use self::metrics::AssistantMetrics;
 use self::outcome::{FoundChunk, FoundPrompt, Verdict};
+use self::search::{Query, Search};
+use self::vectors::Vector;
 use crate::cache::{Cache, Mark, Tag};
 use crate::clock::Clock;
 use crate::domain::duty::RupiahRounding;
@@ -73,7 +76,7 @@ struct Inner {
     settings: AssistantSettings,
     client: Option<Arc<Client>>,
     embedder: Embedder,
-    indexes: Indexes,
+    search: Search,
     budget: Budget,
     database: Database,
     cache: Cache,
@@ -137,7 +140,7 @@ impl Assistant {
         let client = client.transpose()?;
         Ok(Self(Arc::new(Inner {
             embedder: Embedder::new(client.clone(), settings, Arc::clone(&metrics)),
-            indexes: Indexes::new(settings.embedding_model.clone(), cache.clone()),
+            search: Search::new(settings, database.comparison(), cache, Arc::clone(&metrics)),
             budget: Budget::new(settings, clock.clone()),
             answers: Kept::new(settings.cache_entries, settings.cache_ttl),
             by_id: Kept::new(settings.cache_entries, settings.cache_ttl),
@@ -167,11 +170,11 @@ impl Assistant {
     /// # Errors
     /// When it cannot be loaded.
     pub async fn index(&self, loads: &Loads) -> Result<Arc<index::Index>> {
-        self.0.indexes.current(loads).await
+        self.0.search.index(loads).await
     }
 
     /// The vector of a question; `None` where there is none, so that words alone are searched.
-    pub async fn vector(&self, question: &str) -> Option<Arc<similarity::Vector>> {
+    pub async fn vector(&self, question: &str) -> Option<Arc<Vector>> {
         let deadline = Instant::now() + self.0.settings.deadline / 3;
         self.0.embedder.vector(question, deadline).await.ok()
     }
@@ -191,14 +194,9 @@ impl Assistant {
         search: &SourceSearch,
         on: chrono::NaiveDate,
     ) -> Result<Vec<FoundChunk>> {
-        let (vector, index) = futures_util::future::join(self.vector(&search.text), self.index(loads)).await;
-        let (index, words) = (index?, text::words(&search.text));
-        let hits = retrieval::chunks(&index, &self.wanted(search, &words, vector.as_deref()), on);
-        let found = |hit: &retrieval::Hit| {
-            let chunk = Arc::clone(&index.chunks.get(hit.at)?.row);
-            Some(FoundChunk { chunk, similarity: hit.similarity })
-        };
-        Ok(hits.good.iter().filter_map(found).collect())
+        let (vector, words) = (self.vector(&search.text).await, text::words(&search.text));
+        let query = self.query(search, &words, vector.as_deref());
+        Ok(self.0.search.chunks(loads, &query, on).await?.good.clone())
     }
 
     /// Prompts that are like a question.
@@ -206,14 +204,9 @@ impl Assistant {
     /// # Errors
     /// When the prompts cannot be loaded.
     pub async fn search_prompts(&self, loads: &Loads, search: &SourceSearch) -> Result<Vec<FoundPrompt>> {
-        let (vector, index) = futures_util::future::join(self.vector(&search.text), self.index(loads)).await;
-        let (index, words) = (index?, text::words(&search.text));
-        let hits = retrieval::prompts(&index, &self.wanted(search, &words, vector.as_deref()));
-        let found = |hit: &retrieval::Hit| {
-            let prompt = Arc::clone(&index.prompts.get(hit.at)?.row);
-            Some(FoundPrompt { prompt, similarity: hit.similarity })
-        };
-        Ok(hits.good.iter().filter_map(found).collect())
+        let (vector, words) = (self.vector(&search.text).await, text::words(&search.text));
+        let query = self.query(search, &words, vector.as_deref());
+        Ok(self.0.search.prompts(loads, &query).await?.good.clone())
     }
 
     /// What each way to search finds for a question, for an evaluation: without a least similarity.
@@ -221,33 +214,23 @@ impl Assistant {
     /// # Errors
     /// When the sources cannot be loaded.
     pub async fn search_legs(&self, loads: &Loads, question: &Question) -> Result<SearchLegs> {
-        let (vector, index) = futures_util::future::join(self.vector(&question.text), self.index(loads)).await;
-        let (index, words) = (index?, text::words(&question.text));
-        let search = |words: &[String], vector: Option<&similarity::Vector>| {
-            let limit = self.0.settings.sources;
-            let wanted = retrieval::Wanted { words, vector, floor: 0.0, limit };
-            let hits = retrieval::chunks(&index, &wanted, question.as_of);
-            let chunk = |hit: &retrieval::Hit| {
-                let chunk = Arc::clone(&index.chunks.get(hit.at)?.row);
-                Some(FoundChunk { chunk, similarity: hit.similarity })
-            };
-            hits.good.iter().chain(&hits.nearest).take(limit).filter_map(chunk).collect::<Vec<_>>()
+        let (vector, words) = (self.vector(&question.text).await, text::words(&question.text));
+        let limit = self.0.settings.sources;
+        let search = async |words: &[String], vector: Option<&Vector>| {
+            let query = Query { text: &question.text, words, vector, floor: 0, limit };
+            let hits = self.0.search.chunks(loads, &query, question.as_of).await?;
+            Ok::<_, Error>(hits.all().take(limit).cloned().collect::<Vec<_>>())
         };
-        Ok(SearchLegs {
-            words: search(&words, None),
-            vectors: vector.as_deref().map(|vector| search(&[], Some(vector))),
-            both: search(&words, vector.as_deref()),
-        })
+        let vectors = match vector.as_deref() {
+            Some(vector) => Some(search(&[], Some(vector)).await?),
+            None => None,
+        };
+        Ok(SearchLegs { words: search(&words, None).await?, vectors, both: search(&words, vector.as_deref()).await? })
     }
 
-    fn wanted<'a>(
-        &self,
-        search: &SourceSearch,
-        words: &'a [String],
-        vector: Option<&'a similarity::Vector>,
-    ) -> retrieval::Wanted<'a> {
-        let thousandths = search.min_similarity.unwrap_or(self.0.settings.min_similarity * 10);
-        retrieval::Wanted { words, vector, floor: similarity::of_thousandths(thousandths), limit: search.limit }
+    fn query<'a>(&self, search: &'a SourceSearch, words: &'a [String], vector: Option<&'a Vector>) -> Query<'a> {
+        let floor = search.min_similarity.unwrap_or(self.0.settings.min_similarity * 10);
+        Query { text: &search.text, words, vector, floor, limit: search.limit }
     }
 
     /// An answer that was given not long ago.

@@ -98,6 +98,121 @@ fn reading(found: &Found, language: Language) -> Option<Decimal> {
     }
 }
 
+/// Words that stand in numbers and are none.
+const BETWEEN: [&str; 3] = ["and", "koma", "point"];
+
+/// Words that are numbers, in English and in Indonesian, and those that stand between.
+const NUMBER_WORDS: &[&str] = &[
+    "and",
+    "belas",
+    "billion",
+    "delapan",
+    "dua",
+    "eight",
+    "eighteen",
+    "eighty",
+    "eleven",
+    "empat",
+    "enam",
+    "fifteen",
+    "fifty",
+    "five",
+    "forty",
+    "four",
+    "fourteen",
+    "half",
+    "hundred",
+    "juta",
+    "koma",
+    "lima",
+    "miliar",
+    "million",
+    "nine",
+    "nineteen",
+    "ninety",
+    "nol",
+    "one",
+    "point",
+    "puluh",
+    "ratus",
+    "ribu",
+    "satu",
+    "sebelas",
+    "sembilan",
+    "sepuluh",
+    "seratus",
+    "seribu",
+    "setengah",
+    "seven",
+    "seventeen",
+    "seventy",
+    "six",
+    "sixteen",
+    "sixty",
+    "ten",
+    "thirteen",
+    "thirty",
+    "thousand",
+    "three",
+    "tiga",
+    "tujuh",
+    "twelve",
+    "twenty",
+    "two",
+    "zero",
+];
+
+/// What numbers in words count where they matter.
+const COUNTED: &[&str] = &[
+    "cent",
+    "cents",
+    "dollar",
+    "dollars",
+    "idr",
+    "kg",
+    "kilogram",
+    "kilograms",
+    "kilos",
+    "ons",
+    "ounce",
+    "ounces",
+    "per cent",
+    "percent",
+    "persen",
+    "rupiah",
+    "rupiahs",
+    "ton",
+    "tonne",
+    "tonnes",
+    "tons",
+    "us dollars",
+    "usd",
+];
+
+/// Numbers in words that count money, weight or parts, such as `ten percent` or `dua puluh ton`, in lower case.
+pub fn in_words(text: &str) -> Vec<String> {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> =
+        lower.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let is_number = |word: &&str| NUMBER_WORDS.binary_search(word).is_ok();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        let begins = words.get(at).is_some_and(|word| !BETWEEN.contains(word));
+        let count = if begins { words.iter().skip(at).take_while(|word| is_number(word)).count() } else { 0 };
+        let end = at + count;
+        let unit = [1, 2].into_iter().find_map(|length| {
+            let unit = words.get(end..end + length)?;
+            COUNTED.binary_search(&unit.join(" ").as_str()).ok().map(|_| length)
+        });
+        if let Some(length) = unit.filter(|_| count > 0) {
+            found.push(words.get(at..end + length).unwrap_or_default().join(" "));
+        }
+        at = end + 1;
+    }
+    found
+}
+
 /// Words behind a number that make it larger, and by how many zeros.
 const MULTIPLES: [(&str, u32); 6] = [("ribu", 3), ("thousand", 3), ("juta", 6), ("million", 6), ("rb", 3), ("jt", 6)];
 
@@ -144,6 +259,25 @@ fn quantity_at(text: &str, found: &Found, language: Language) -> Option<Quantity
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_in_words_are_found_where_they_count_something() {
+        assert!(NUMBER_WORDS.is_sorted() && COUNTED.is_sorted());
+        assert_eq!(
+            in_words("You pay ten percent, that is Twenty-five thousand US dollars."),
+            ["ten percent", "twenty five thousand us dollars"]
+        );
+        assert_eq!(
+            in_words("Tarifnya tujuh koma lima persen dari dua puluh ton"),
+            ["tujuh koma lima persen", "dua puluh ton"]
+        );
+        assert!(
+            in_words(
+                "Rupiah and dollars; one of two sources says so; percent and persen alone are none, and so is a ton."
+            )
+            .is_empty()
+        );
+    }
 
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text).unwrap()

@@ -1,25 +1,21 @@
-//! Finds the sources of a question: by its words, by its vector, and by both orders together.
+//! Orders the sources of a question: by its words, by its vector, and by both orders together.
 //!
 //! Only what is in force on the day that is asked about is looked at, before anything is ordered. Either way may be
 //! missing: without vectors words alone are enough, and the other way round.
 
-use chrono::NaiveDate;
-
 use super::index::Index;
-use super::similarity::{Vector, WordMatch, Words, fuse};
+use super::similarity::{self, Among, WordMatches, fuse};
 
 /// How many of each order are put together.
-const DEPTH: usize = 50;
+pub const DEPTH: usize = 50;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// The words of the question.
     pub words: &'a [String],
-    /// Its vector.
-    pub vector: Option<&'a Vector>,
-    /// The least similarity.
-    pub floor: f64,
+    /// The least similarity, in thousandths.
+    pub floor: u32,
     /// How many at the most.
     pub limit: usize,
 }
@@ -34,58 +30,58 @@ pub struct Hit {
 }
 
 /// What was found, and the best of all that were not similar enough.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Hits {
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hits<T> {
     /// The best first, all of them similar enough.
-    pub good: Vec<Hit>,
+    pub good: Vec<T>,
     /// The best of the others.
-    pub nearest: Vec<Hit>,
+    pub nearest: Vec<T>,
 }
 
-/// Finds chunks that are in force on a day.
-pub fn chunks(index: &Index, wanted: &Wanted<'_>, on: NaiveDate) -> Hits {
-    chunks_where(index, wanted, on, |_| true)
+impl<T> Hits<T> {
+    /// Something else of each; what gives none is left out.
+    pub fn map<U>(&self, mut of: impl FnMut(&T) -> Option<U>) -> Hits<U> {
+        let good = self.good.iter().filter_map(&mut of).collect();
+        Hits { good, nearest: self.nearest.iter().filter_map(of).collect() }
+    }
+
+    /// All of them, the best first.
+    pub fn all(&self) -> impl Iterator<Item = &T> {
+        self.good.iter().chain(&self.nearest)
+    }
 }
 
-/// Finds those of the chunks in force on a day that `also` says.
-pub fn chunks_where(index: &Index, wanted: &Wanted<'_>, on: NaiveDate, also: impl Fn(usize) -> bool) -> Hits {
-    let valid = |at: usize| {
-        also(at)
-            && index.chunks.get(at).is_some_and(|chunk| {
-                chunk.row.valid_from.is_none_or(|from| from <= on) && chunk.row.valid_to.is_none_or(|to| on <= to)
-            })
-    };
-    let vectors = index.chunks.iter().map(|chunk| chunk.vector.as_ref());
-    search(&index.chunk_words, vectors, wanted, valid)
+/// Orders chunks that are in force; `near` are those of them whose vectors are nearest, the nearest first.
+pub fn chunks(index: &Index, wanted: &Wanted<'_>, near: &[(usize, f64)], in_force: &[bool]) -> Hits<Hit> {
+    ranked(&index.chunk_words.search(wanted.words, Among::Marked(in_force)), near, wanted)
 }
 
-/// Finds prompts.
-pub fn prompts(index: &Index, wanted: &Wanted<'_>) -> Hits {
-    let vectors = index.prompts.iter().map(|prompt| prompt.vector.as_ref());
-    search(&index.prompt_words, vectors, wanted, |_| true)
+/// Orders the chunks in force of one regulation, by words. Where none has any of the words, the first ones count.
+pub fn chunks_of(index: &Index, number: &str, words: &[String], in_force: &[bool], limit: usize) -> Vec<Hit> {
+    let of_it = index.of_regulation(number).iter().copied();
+    let these: Vec<_> = of_it.filter(|at| in_force.get(*at).copied().unwrap_or(false)).collect();
+    let found = index.chunk_words.search(words, Among::These(&these));
+    let mut places = found.best(limit);
+    let others: Vec<_> = these.into_iter().filter(|at| !places.contains(at)).take(limit - places.len()).collect();
+    places.extend(others);
+    places.into_iter().map(|at| Hit { at, similarity: found.coverage(at).clamp(0.0, 1.0) }).collect()
 }
 
-fn search<'a>(
-    texts: &Words,
-    vectors: impl Iterator<Item = Option<&'a Vector>>,
-    wanted: &Wanted<'_>,
-    valid: impl Fn(usize) -> bool,
-) -> Hits {
-    let by_words = texts.search(wanted.words, &valid);
-    let by_vector = match wanted.vector {
-        Some(question) => nearest(question, vectors, &valid),
-        None => Vec::new(),
-    };
-    let orders = [
-        by_words.iter().take(DEPTH).map(|found| found.at).collect(),
-        by_vector.iter().take(DEPTH).map(|(at, _)| *at).collect(),
-    ];
-    let mut hits = Hits::default();
+/// Orders prompts; `near` are those whose vectors are nearest.
+pub fn prompts(index: &Index, wanted: &Wanted<'_>, near: &[(usize, f64)]) -> Hits<Hit> {
+    let all = vec![true; index.prompts.len()];
+    ranked(&index.prompt_words.search(wanted.words, Among::Marked(&all)), near, wanted)
+}
+
+fn ranked(by_words: &WordMatches, near: &[(usize, f64)], wanted: &Wanted<'_>) -> Hits<Hit> {
+    let floor = similarity::of_thousandths(wanted.floor);
+    let orders = [by_words.best(DEPTH), near.iter().map(|(at, _)| *at).collect()];
+    let mut hits = Hits { good: Vec::new(), nearest: Vec::new() };
     for at in fuse(&orders) {
-        let coverage = by_words.iter().find(|found| found.at == at).map_or(0.0, |found: &WordMatch| found.coverage);
-        let cosine = by_vector.iter().find(|(one, _)| *one == at).map(|(_, similarity)| *similarity);
+        let coverage = by_words.coverage(at);
+        let cosine = near.iter().find(|(one, _)| *one == at).map(|(_, similarity)| *similarity);
         // That share of a question's words, by their weight, says as much as a vector does.
-        let good = cosine.is_some_and(|cosine| cosine >= wanted.floor) || coverage >= wanted.floor;
+        let good = cosine.is_some_and(|cosine| cosine >= floor) || coverage >= floor;
         let similarity = cosine.unwrap_or(0.0).max(coverage).clamp(0.0, 1.0);
         let list = if good { &mut hits.good } else { &mut hits.nearest };
         if list.len() < wanted.limit {
@@ -93,16 +89,4 @@ fn search<'a>(
         }
     }
     hits
-}
-
-/// The texts by the similarity of their vectors; equal ones in their own order.
-fn nearest<'a>(
-    question: &Vector,
-    vectors: impl Iterator<Item = Option<&'a Vector>>,
-    valid: impl Fn(usize) -> bool,
-) -> Vec<(usize, f64)> {
-    let compared = vectors.enumerate().filter(|(at, _)| valid(*at));
-    let mut found: Vec<_> = compared.filter_map(|(at, vector)| Some((at, question.similarity(vector?)?))).collect();
-    found.sort_by(|(one, here), (two, there)| there.total_cmp(here).then(one.cmp(two)));
-    found
 }

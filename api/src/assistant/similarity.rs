@@ -1,9 +1,10 @@
-//! How much texts have in common. The only place where the assistant computes with floats: what comes of it orders
-//! texts, and is never money.
+//! How much texts have in common by their words, and one order out of several. Here and in [`vectors`](super::vectors)
+//! the assistant computes with floats: what comes of it orders texts, and is never money.
 
 #![allow(clippy::float_arithmetic, reason = "similarities are no amounts")]
 #![allow(clippy::cast_precision_loss, reason = "counts of words and chunks are small")]
 
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 /// What rank a text has counts by one part in this, plus its rank.
@@ -15,45 +16,6 @@ const SATURATION: f64 = 1.2;
 /// How much longer texts are held back.
 const LENGTH: f64 = 0.75;
 
-/// A vector of length one.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Vector(Vec<f32>);
-
-impl Vector {
-    /// A vector in the direction of these numbers; `None` when they have none, or one of them is no number.
-    pub fn new(numbers: &[f32]) -> Option<Self> {
-        let square: f64 = numbers.iter().map(|number| f64::from(*number) * f64::from(*number)).sum();
-        if !square.is_finite() || square <= 0.0 {
-            return None;
-        }
-        let length = square.sqrt();
-        #[allow(clippy::cast_possible_truncation, reason = "a part of a length of one")]
-        Some(Self(numbers.iter().map(|number| (f64::from(*number) / length) as f32).collect()))
-    }
-
-    /// A vector as it is stored: numbers of 32 bits, the lowest byte first.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (numbers, []) = bytes.as_chunks::<4>() else { return None };
-        Self::new(&numbers.iter().map(|number| f32::from_le_bytes(*number)).collect::<Vec<_>>())
-    }
-
-    /// How it is stored.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|number| number.to_le_bytes()).collect()
-    }
-
-    /// How many numbers it has.
-    pub fn dimension(&self) -> usize {
-        self.0.len()
-    }
-
-    /// The cosine of the angle between two: 1 for the same direction. `None` for vectors of different dimensions.
-    pub fn similarity(&self, other: &Self) -> Option<f64> {
-        (self.0.len() == other.0.len())
-            .then(|| self.0.iter().zip(&other.0).map(|(one, two)| f64::from(*one) * f64::from(*two)).sum())
-    }
-}
-
 /// The words of some texts, to be searched.
 #[derive(Clone, Debug, Default)]
 pub struct Words {
@@ -61,17 +23,6 @@ pub struct Words {
     places: HashMap<String, Vec<(usize, u32)>>,
     lengths: Vec<u32>,
     mean_length: f64,
-}
-
-/// A text that has some of the words.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WordMatch {
-    /// Which text.
-    pub at: usize,
-    /// By what it is ordered.
-    pub score: f64,
-    /// How much of the words' weight it has, from 0 to 1.
-    pub coverage: f64,
 }
 
 impl Words {
@@ -98,33 +49,82 @@ impl Words {
         self.places.contains_key(word)
     }
 
-    /// The texts that have some of the words, the best first (BM25), those that `wanted` says alone.
-    pub fn search(&self, words: &[String], wanted: impl Fn(usize) -> bool) -> Vec<WordMatch> {
+    /// How well texts fit the words (BM25), those of them that are `among`.
+    pub fn search(&self, words: &[String], among: Among<'_>) -> WordMatches {
         let distinct: BTreeSet<&String> = words.iter().collect();
         let texts = self.lengths.len() as f64;
-        let mut matches: HashMap<usize, WordMatch> = HashMap::new();
-        let mut all = 0.0;
+        let mut found = WordMatches { scores: vec![(0.0, 0.0); self.lengths.len()], at: Vec::new(), all: 0.0 };
         for word in distinct {
             let places = self.places.get(word).map(Vec::as_slice).unwrap_or_default();
             let with = places.len() as f64;
             let weight = (1.0 + (texts - with + 0.5) / (with + 0.5)).ln();
-            all += weight;
-            for (at, count) in places.iter().filter(|(at, _)| wanted(*at)) {
-                let count = f64::from(*count);
-                let length = f64::from(self.lengths.get(*at).copied().unwrap_or(0)) / self.mean_length.max(1.0);
-                let entry = matches.entry(*at).or_insert(WordMatch { at: *at, score: 0.0, coverage: 0.0 });
-                entry.score +=
-                    weight * count * (SATURATION + 1.0) / (count + SATURATION * (1.0 - LENGTH + LENGTH * length));
-                entry.coverage += weight;
+            found.all += weight;
+            let mut add = |at: usize, count: u32| {
+                let Some((score, coverage)) = found.scores.get_mut(at) else { return };
+                if *coverage <= 0.0 {
+                    found.at.push(at);
+                }
+                let count = f64::from(count);
+                let length = f64::from(self.lengths.get(at).copied().unwrap_or(0)) / self.mean_length.max(1.0);
+                *score += weight * count * (SATURATION + 1.0) / (count + SATURATION * (1.0 - LENGTH + LENGTH * length));
+                *coverage += weight;
+            };
+            match among {
+                Among::Marked(marked) => places
+                    .iter()
+                    .filter(|(at, _)| marked.get(*at).copied().unwrap_or(false))
+                    .for_each(|(at, count)| add(*at, *count)),
+                Among::These(these) => these
+                    .iter()
+                    .filter_map(|at| places.get(places.binary_search_by_key(at, |(at, _)| *at).ok()?))
+                    .for_each(|(at, count)| add(*at, *count)),
             }
         }
-        let mut matches: Vec<_> = matches.into_values().collect();
-        for found in &mut matches {
-            found.coverage /= all;
-        }
-        matches.sort_by(|one, two| two.score.total_cmp(&one.score).then(one.at.cmp(&two.at)));
-        matches
+        found
     }
+}
+
+/// Which texts are looked at.
+#[derive(Clone, Copy, Debug)]
+pub enum Among<'a> {
+    /// Those whose mark is set.
+    Marked(&'a [bool]),
+    /// These few.
+    These(&'a [usize]),
+}
+
+/// The texts that have some of the words.
+#[derive(Clone, Debug)]
+pub struct WordMatches {
+    /// By text: by what it is ordered, and how much of the words' weight it has.
+    scores: Vec<(f64, f64)>,
+    /// The texts that have any, in no order.
+    at: Vec<usize>,
+    /// The weight of all words.
+    all: f64,
+}
+
+impl WordMatches {
+    /// The best texts, the best first; equal ones in their own order.
+    pub fn best(&self, limit: usize) -> Vec<usize> {
+        let score = |at: usize| self.scores.get(at).map_or(0.0, |(score, _)| *score);
+        best(self.at.clone(), limit, |one, two| score(*two).total_cmp(&score(*one)).then(one.cmp(two)))
+    }
+
+    /// How much of the words' weight a text has, from 0 to 1.
+    pub fn coverage(&self, at: usize) -> f64 {
+        self.scores.get(at).map_or(0.0, |(_, coverage)| if *coverage > 0.0 { coverage / self.all } else { 0.0 })
+    }
+}
+
+/// The first of what is ordered so. Most of it is never sorted.
+pub fn best<T>(mut all: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) -> Vec<T> {
+    if all.len() > limit {
+        all.select_nth_unstable_by(limit, &order);
+        all.truncate(limit);
+    }
+    all.sort_unstable_by(order);
+    all
 }
 
 /// One order out of several, by the sum of what each rank counts (reciprocal rank fusion). Equal sums keep the order of
@@ -161,25 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn vectors_survive_their_bytes_and_have_a_direction() {
-        let vector = Vector::new(&[3.0, 4.0]).unwrap();
-        assert_eq!(Vector::from_bytes(&vector.to_bytes()), Some(vector.clone()));
-        assert!((vector.similarity(&Vector::new(&[6.0, 8.0]).unwrap()).unwrap() - 1.0).abs() < 1e-6);
-        assert_eq!(vector.similarity(&Vector::new(&[1.0]).unwrap()), None);
-        for bad in [&[][..], &[0.0, 0.0], &[f32::NAN, 1.0], &[f32::INFINITY]] {
-            assert_eq!(Vector::new(bad), None, "{bad:?}");
-        }
-        assert_eq!(Vector::from_bytes(&[0, 0, 1]), None);
+    fn the_rarer_word_counts_more() {
+        let texts = Words::new(["duty on cocoa", "duty on palm", "duty on gold gold"].map(words));
+        let found = texts.search(&words("duty cocoa"), Among::Marked(&[true; 3]));
+        let best = found.best(3);
+        assert_eq!((best[0], best.len()), (0, 3));
+        assert_eq!(found.best(1), [0]);
+        assert!((found.coverage(0) - 1.0).abs() < 1e-9 && found.coverage(1) < 0.5, "{found:?}");
+        assert!(texts.search(&words("coffee"), Among::Marked(&[true; 3])).best(3).is_empty());
     }
 
     #[test]
-    fn the_rarer_word_counts_more() {
+    fn only_those_that_are_wanted_are_looked_at() {
         let texts = Words::new(["duty on cocoa", "duty on palm", "duty on gold gold"].map(words));
-        let found = texts.search(&words("duty cocoa"), |_| true);
-        assert_eq!(found[0].at, 0);
-        assert!((found[0].coverage - 1.0).abs() < 1e-9 && found[1].coverage < 0.5, "{found:?}");
-        assert!(texts.search(&words("duty"), |at| at == 2).iter().all(|found| found.at == 2));
-        assert!(texts.search(&words("coffee"), |_| true).is_empty());
+        let one = texts.search(&words("duty"), Among::Marked(&[false, false, true]));
+        let same = texts.search(&words("duty"), Among::These(&[2]));
+        assert_eq!((one.best(3), same.best(3)), (vec![2], vec![2]));
+        assert!((one.coverage(2) - same.coverage(2)).abs() < 1e-12 && one.coverage(0) <= 0.0);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::tag::Tag;
 const PLACES: usize = 1 << 16;
 
 /// A moment on the clock of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Moment(u64);
 
 /// Where the times of a tag's changes are noted.

@@ -74,7 +74,7 @@ impl Cause {
 }
 
 /// A moment before a reading: see [`Cache::mark`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Mark(Moment);
 
 /// The layer. Clones are the same one.

@@ -10,7 +10,7 @@ use super::{Failure, migrated, say};
 use crate::assistant::client::Client;
 use crate::assistant::dice::Dice;
 use crate::assistant::metrics::AssistantMetrics;
-use crate::assistant::similarity::Vector;
+use crate::assistant::vectors::Vector;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -57,9 +57,13 @@ impl Embed {
             if dimension.is_some() && new != dimension {
                 return Err(failed("the model makes vectors of different dimensions"));
             }
+            if let (None, Some(new)) = (dimension, new) {
+                database.index_vectors(model, usize::try_from(new).map_err(Error::internal)?).await?;
+            }
             dimension = new;
             let count = rows.len() as u64;
-            database.write(async |transaction| embeddings::put(transaction, rows).await).await?;
+            let comparison = database.comparison();
+            database.write(async |transaction| embeddings::put(transaction, rows, comparison).await).await?;
             made += count;
             task.advance(count);
         }

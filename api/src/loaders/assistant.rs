@@ -13,6 +13,7 @@ use crate::store;
 use crate::store::page::{Page, PageRequest};
 use crate::store::prompts::PromptRow;
 use crate::store::regulation_chunks::ChunkRow;
+use crate::store::vectors::{self, Comparison, NearChunk};
 
 /// Everything that is searched, with the vectors of a model. It is kept as an index and not as rows, and so not by the
 /// cache: see [`crate::assistant::index`].
@@ -20,6 +21,8 @@ use crate::store::regulation_chunks::ChunkRow;
 pub struct SourcesKey {
     /// The model.
     pub model: String,
+    /// Who compares the vectors of chunks. They are loaded for memory alone.
+    pub comparison: Comparison,
 }
 
 /// What is searched.
@@ -38,9 +41,38 @@ impl Key for SourcesKey {
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
         let mut answers = HashMap::new();
         for key in keys {
-            let chunks = store::regulation_chunks::all(&source.reader, &key.model).await?;
+            let model = (key.comparison == Comparison::Memory).then_some(key.model.as_str());
+            let chunks = store::regulation_chunks::all(&source.reader, model).await?;
             let prompts = store::prompts::active(&source.reader, &key.model).await?;
             answers.insert(key.clone(), Arc::new(SourceRows { chunks, prompts }));
+        }
+        Ok(answers)
+    }
+}
+
+/// The chunks whose vectors the database finds nearest to one. The answers are kept by the assistant, together with what
+/// else it finds, and not by the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NearestChunksKey {
+    /// The model of the vectors.
+    pub model: String,
+    /// The vector, as it is stored.
+    pub vector: Arc<[u8]>,
+    /// The day on which they have to be in force.
+    pub on: NaiveDate,
+    /// How many.
+    pub limit: u32,
+}
+
+impl Key for NearestChunksKey {
+    type Value = Arc<Vec<NearChunk>>;
+    const LOADER: &'static str = "nearest_chunks";
+
+    async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
+        let mut answers = HashMap::new();
+        for key in keys {
+            let near = vectors::nearest_chunks(&source.reader, &key.model, &key.vector, key.on, key.limit).await?;
+            answers.insert(key.clone(), Arc::new(near));
         }
         Ok(answers)
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -12,6 +13,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTrans
 use super::gate::Gate;
 use super::reader::{Meter, Reader};
 use super::transaction::{Transactions, Transient};
+use super::vectors::Comparison;
 use crate::error::{Error, Result};
 
 /// How long a write to SQLite waits for its turn.
@@ -58,6 +60,8 @@ pub struct Database {
     connection: DatabaseConnection,
     gate: Gate,
     transactions: Transactions,
+    /// Whether the database compares vectors, as far as anybody has looked.
+    compares_vectors: Arc<AtomicBool>,
 }
 
 /// What a database is opened for.
@@ -145,7 +149,7 @@ impl Database {
         let patience = settings.acquire_timeout.max(SQLITE_PATIENCE);
         let gate = Gate::new(settings.max_connections, settings.acquire_timeout)?;
         let transactions = Transactions::new(connection.clone(), writing, gate.clone(), patience)?;
-        Ok(Self { connection, gate, transactions })
+        Ok(Self { connection, gate, transactions, compares_vectors: Arc::default() })
     }
 
     /// Which of the two it is.
@@ -207,6 +211,18 @@ impl Database {
     /// The pool, for what no reader and no transaction can do.
     pub(super) fn connection(&self) -> &DatabaseConnection {
         &self.connection
+    }
+
+    /// Who compares vectors: memory, until [`look_for_vectors`](Self::look_for_vectors) has found otherwise.
+    pub fn comparison(&self) -> Comparison {
+        match self.compares_vectors.load(Ordering::Relaxed) {
+            true => Comparison::Database,
+            false => Comparison::Memory,
+        }
+    }
+
+    pub(super) fn set_comparison(&self, comparison: Comparison) {
+        self.compares_vectors.store(comparison == Comparison::Database, Ordering::Relaxed);
     }
 
     /// How connections to PostgreSQL are made.

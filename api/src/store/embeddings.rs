@@ -8,6 +8,7 @@ use sea_orm::{
 };
 
 use super::reader::Reader;
+use super::vectors::{self, Comparison};
 
 /// A text without a vector.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -61,16 +62,20 @@ pub async fn missing(db: &Reader, model: &str, limit: u32) -> Result<Vec<Missing
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn put(db: &DatabaseTransaction, rows: Vec<embedding::Model>) -> Result<(), DbErr> {
+pub async fn put(db: &DatabaseTransaction, rows: Vec<embedding::Model>, comparison: Comparison) -> Result<(), DbErr> {
     if rows.is_empty() {
         return Ok(());
     }
+    let comparable: Vec<_> = match comparison {
+        Comparison::Database => rows.iter().filter(|row| row.kind == Kind::Chunk).cloned().collect(),
+        Comparison::Memory => Vec::new(),
+    };
     let there = OnConflict::columns([Column::Kind, Column::Subject, Column::Model])
         .update_columns([Column::Dimension, Column::Revision, Column::Vector])
         .to_owned();
     let rows = rows.into_iter().map(|row| row.into_active_model().reset_all());
     Entity::insert_many(rows).on_conflict(there).exec_without_returning(db).await?;
-    Ok(())
+    vectors::make_comparable(db, &comparable).await
 }
 
 /// Removes vectors of a model that are of no text as it is now. Returns how many.

@@ -51,6 +51,12 @@ impl Database {
     /// # Errors
     /// When a migration fails, or some are missing on a database that a newer version has migrated.
     pub async fn migrate(&self) -> Result<usize> {
+        let ran = self.run_migrations().await?;
+        self.prepare_vectors().await?;
+        Ok(ran)
+    }
+
+    async fn run_migrations(&self) -> Result<usize> {
         let applied = self.applied_migrations().await?;
         let ours = names();
         let pending = ours.iter().filter(|name| !applied.contains(*name)).count();

@@ -38,6 +38,7 @@ pub mod regulations;
 pub mod successions;
 mod text;
 mod transaction;
+pub mod vectors;
 pub mod watch;
 mod writes;
 

@@ -33,11 +33,11 @@ pub struct ChunkRow {
     pub vector: Option<Vec<u8>>,
 }
 
-/// All chunks, by id, each with its vector under a model.
+/// All chunks, by id, each with its vector under a model; without one where no model is named.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn all(db: &Reader, model: &str) -> Result<Vec<ChunkRow>, DbErr> {
+pub async fn all(db: &Reader, model: Option<&str>) -> Result<Vec<ChunkRow>, DbErr> {
     let sql = "SELECT c.id, c.regulation, c.sequence, c.article, c.text, c.valid_from, c.valid_to, c.revision,
             r.title, e.vector
          FROM regulation_chunk c
