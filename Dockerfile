@@ -9,13 +9,15 @@
 #
 #   docker build --target sbom --output . .
 #
-# writes dermaga.cdx.json, which names everything that the program is built from, for CycloneDX.
+# writes dermaga.cdx.json: which crates the program is built from, in the format of CycloneDX.
 
 # cargo-chef splits a build in two: first the dependencies, from a recipe made of the manifests, then
 # the program. As long as the recipe is the same, the layer with the dependencies is taken from the cache.
-FROM rust:1.95-bookworm AS chef
-RUN cargo install cargo-chef --version 0.1.78 --locked
+FROM rust:1.95-bookworm AS toolchain
 WORKDIR /src
+
+FROM toolchain AS chef
+RUN cargo install cargo-chef --version 0.1.78 --locked
 
 FROM chef AS recipe
 COPY . .
@@ -27,17 +29,15 @@ RUN cargo chef cook --release --locked --package dermaga-api --recipe-path recip
 COPY . .
 RUN cargo build --release --locked --package dermaga-api --bin dermaga
 
-# Of the manifests and the lock file alone: nothing is compiled but the tool itself. Build scripts and what they need are
-# named too, and marked as excluded: they do not run in production.
-FROM rust:1.95-bookworm AS describe
+# By the manifests and the lock file: nothing is compiled but the tool. What only the build needs is marked as excluded.
+FROM toolchain AS describe
 RUN cargo install cargo-cyclonedx --version 0.5.9 --locked
-WORKDIR /src
 COPY . .
-# It describes every package of the workspace, each beside its manifest.
-RUN cargo fetch --locked && cargo cyclonedx --format json --spec-version 1.5 --override-filename dermaga.cdx
+# Each package of the workspace is described, beside its manifest.
+RUN cargo fetch --locked && cargo cyclonedx --format json --spec-version 1.5
 
 FROM scratch AS sbom
-COPY --from=describe /src/api/dermaga.cdx.json /
+COPY --from=describe /src/api/dermaga-api.cdx.json /dermaga.cdx.json
 
 FROM debian:bookworm-slim
 COPY --from=build /src/target/release/dermaga /usr/local/bin/dermaga
