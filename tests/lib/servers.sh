@@ -7,6 +7,7 @@
 declare -A postgres_servers=()
 postgres_user=()
 redis_process=
+models_process=
 dermaga_process=
 dermaga_processes=()
 
@@ -96,6 +97,20 @@ start_redis() {
     echo "Redis is started at $redis_url"
 }
 
+# Models that the assistant can ask, once; sets `models_url`.
+start_models() {
+    [[ -z $models_process ]] || return 0
+    local port
+    port=$(free_port)
+    mkfifo "$work/models"
+    "$target/debug/models" --port "$port" >"$work/models" 2>"$logs/models.log" &
+    models_process=$!
+    # It writes one line, as soon as it listens.
+    read -r -t 30 _ <"$work/models" || fail "the models did not start"
+    models_url=http://127.0.0.1:$port/v1
+    echo "models answer at $models_url"
+}
+
 # Dermaga itself on a new database with demonstration data, with more options if any; sets `dermaga_url` and
 # `dermaga_process`.
 start_dermaga() {
@@ -152,6 +167,11 @@ stop_servers() {
         kill -KILL "$process" 2>/dev/null || true
         wait "$process" 2>/dev/null || true
     done
+    if [[ -n $models_process ]]; then
+        kill -KILL "$models_process" 2>/dev/null || true
+        wait "$models_process" 2>/dev/null || true
+        models_process=
+    fi
     if [[ -n $redis_process ]]; then
         kill -KILL "$redis_process" 2>/dev/null || true
         wait "$redis_process" 2>/dev/null || true
