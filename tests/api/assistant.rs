@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use dermaga_api::cache::Tag;
 use dermaga_tests::openai::{Fault, OpenAi};
 use dermaga_tests::{Answer, Backend, Cli, TestApp, each_vector_store, say};
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::{Value, json};
 
 pub(crate) const ASK: &str = "
@@ -56,21 +54,8 @@ pub(crate) async fn embed(app: &TestApp, server: &OpenAi) -> String {
     let cli = Cli::over(&app.database_url);
     let ended = cli.run_with(&["embed"], &[("DERMAGA_ASSISTANT_URL", server.url.as_str())]);
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    // What is answered before the server has heard of the vectors is forgotten when it does. It may have heard of some of
-    // them already; of a write after all of them it has not.
-    let before = app.cache.mark().expect("the server hears of changes");
-    let other = sea_orm::Database::connect(&app.database_url).await.unwrap();
-    let write = match other.get_database_backend() {
-        DbBackend::Postgres => "UPDATE prompt SET revision = revision".to_owned(),
-        // SQLite writes nothing where nothing is new. One write: what comes after it is not heard of.
-        _ => format!("CREATE TABLE heard_{} (n integer)", uuid::Uuid::now_v7().simple()),
-    };
-    other.execute_unprepared(&write).await.unwrap();
-    let start = std::time::Instant::now();
-    while app.cache.is_current(before, &[Tag::Sources]) {
-        assert!(start.elapsed() < Duration::from_secs(20), "the vectors are not heard of");
-        tokio::task::yield_now().await;
-    }
+    // What is answered before the server has heard of the vectors is forgotten when it does.
+    app.until_heard().await;
     ended.stdout
 }
 

@@ -132,20 +132,24 @@ each_vector_store! {
         assert_eq!(cli.succeed(&["import", "prompts", "good.csv"]), "added 1 prompt, changed 0, left 0 as they were\n");
     }
 
-    /// The shipped questions, against a model that quotes honestly: what plain code decides is as expected, and no
-    /// answer is wrong.
+    /// The shipped questions, with vectors that a real model was recorded to make and answers of a model that quotes
+    /// honestly.
     async fn the_shipped_questions_are_answered(backend: Backend) {
-        let server = OpenAi::start();
+        let server = OpenAi::start_recorded();
         let app = spawn(backend, &server).await;
         embed(&app, &server).await;
         let cli = Cli::over(&app.database_url);
         let ended = cli.run_with(&["evaluate"], &[("DERMAGA_ASSISTANT_URL", server.url.as_str())]);
         assert_eq!(ended.code, Some(0), "{ended:?}");
         say(&ended.stdout);
-        let count = evaluation::parse(evaluation::SHIPPED).unwrap().len();
-        let line = ended.stdout.lines().find(|line| line.starts_with("outcomes as expected")).unwrap();
-        let right: usize = line.split_whitespace().nth(3).unwrap().parse().unwrap();
-        assert!(right * 100 >= count * 60, "{}", ended.stdout);
-        assert!(ended.stdout.contains("expected sources found by both"));
+        let count = |line: &str| -> usize {
+            let line = ended.stdout.lines().find_map(|found| found.strip_prefix(line));
+            line.unwrap_or_else(|| panic!("no {line:?}")).split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let questions = evaluation::parse(evaluation::SHIPPED).unwrap().len();
+        assert_eq!(server.unknown(), 0, "texts were not recorded: run tests/models/minilm.py with --record");
+        assert!(count("outcomes as expected") * 100 >= questions * 95, "{}", ended.stdout);
+        assert!(count("expected sources found by both") >= count("expected sources found by vectors"), "{}", ended.stdout);
+        assert!(count("expected sources found by both") * 100 >= 54 * 90, "{}", ended.stdout);
     }
 }

@@ -195,6 +195,52 @@ test('a subscription shows what is published until it is stopped', async () => {
   await page.getByRole('button', { name: /execute query/i }).waitFor(WAIT);
 });
 
+test('a question is answered in a stream, with its citations and its quote', async () => {
+  const question = `subscription Ask {
+  answerStream(input: {
+    idempotencyKey: "a-key-of-the-browser", locale: "en", asOf: "2026-02-10"
+    question: "How much export duty is due on 12.5 tonnes of cocoa beans filed on 10 February 2026 and paid on 8 August 2025?"
+  }) {
+    __typename
+    sequence
+    ... on AnswerCompleted {
+      result {
+        ... on Answer {
+          text
+          calculation { product dutyIdr { amount } steps { label value } }
+          citations { marker quote chunk { regulation { number } } }
+        }
+      }
+    }
+  }
+}`;
+  await page.getByRole('button', { name: /add tab|new tab/i }).click();
+  await page.waitForFunction(
+    text => {
+      const model = globalThis.__MONACO.editor.getModels().find(({ uri }) => uri.path.endsWith('operation.graphql'));
+      if (!model) return false;
+      if (model.getValue() !== text) model.setValue(text);
+      return localStorage.getItem('graphiql:query')?.includes('answerStream');
+    },
+    question,
+    WAIT,
+  );
+  await page.locator('.graphiql-query-editor .view-line', { hasText: 'subscription' }).click();
+  await page.keyboard.press('Control+Enter');
+  // The pane shows one event after the other.
+  await page.locator('.graphiql-response .view-lines').getByText('"AnswerCompleted"').waitFor(WAIT);
+  const { data, errors } = await answer();
+
+  assert.equal(errors, undefined);
+  const { text, calculation, citations } = data.answerStream.result;
+  assert.equal(calculation.product, 'Cocoa beans');
+  assert.equal(calculation.dutyIdr.amount, '82336500');
+  assert.ok(text.includes('82336500'), 'the amount of the quote is in the answer');
+  assert.ok(citations.some(({ chunk }) => chunk.regulation.number === 'PMK 68/2025'), 'the rule is cited');
+  assert.ok(data.answerStream.sequence > 2, 'sources and words came before');
+  if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT.replace('.png', '-assistant.png') });
+});
+
 test('everything came from the server and nothing was complained about', () => {
   const elsewhere = requests
     .map(request => new URL(request))

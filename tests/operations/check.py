@@ -37,7 +37,6 @@ SCRAPES = 8
 """So many are waited for, with traffic before each."""
 
 MAY_BE_EMPTY = {
-    "dermaga_cache_heard_seconds_bucket": "only PostgreSQL carries notifications",
     "dermaga_rate_fetches_total": "no rates are fetched: there is no rates_url",
 }
 """Metrics that this server has no samples of, or only samples of nothing, and why."""

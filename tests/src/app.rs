@@ -157,6 +157,17 @@ impl TestApp {
         }
     }
 
+    /// Waits until the server has heard of everything that was written before.
+    pub async fn until_heard(&self) {
+        const HEARD: &str = "dermaga_cache_heard_seconds_count";
+        let before = self.metric(HEARD).await;
+        let start = Instant::now();
+        // The next may have been under way before the write; the one after it is not.
+        while self.metric(HEARD).await < before + 2 {
+            assert!(start.elapsed() < Duration::from_secs(20), "the server does not hear of changes");
+        }
+    }
+
     /// The HTTP client.
     pub fn client(&self) -> &reqwest::Client {
         &self.client

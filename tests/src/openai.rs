@@ -63,6 +63,8 @@ struct State {
     path: &'static str,
     /// Numbers of a vector.
     dimension: usize,
+    /// Texts that were asked for and not recorded.
+    unknown: usize,
     /// What a real model made, by the hash of the text, in place of vectors of its own.
     recorded: Option<HashMap<String, Vec<f32>>>,
 }
@@ -118,6 +120,11 @@ impl OpenAi {
     /// Texts of which vectors were made so far.
     pub fn texts(&self) -> usize {
         lock(&self.state).texts
+    }
+
+    /// Calls for vectors of texts that were not recorded, so far.
+    pub fn unknown(&self) -> usize {
+        lock(&self.state).unknown
     }
 
     /// The next calls for vectors go wrong.
@@ -198,6 +205,7 @@ async fn embeddings(body: &Value, state: &Mutex<State>) -> HttpResponse {
         None => Some(vector(text, dimension)),
     };
     let Some(vectors) = input.iter().map(made).collect::<Option<Vec<_>>>() else {
+        lock(state).unknown += 1;
         return HttpResponse::NotFound()
             .json(json!({"error": "a text that was not recorded: see tests/models/minilm.py"}));
     };

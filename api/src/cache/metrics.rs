@@ -32,7 +32,8 @@ impl CacheMetrics {
         let buckets = prometheus::exponential_buckets(0.000_25, 2.0, 14).map_err(Error::internal)?;
         let lag = HistogramOpts::new(
             "dermaga_cache_heard_seconds",
-            "Seconds between a notification that this server sends itself through the database and its hearing it.",
+            "Seconds between a notification that this server sends itself through PostgreSQL and its hearing it; that a \
+             look at a SQLite file takes.",
         );
         Ok(Self {
             answers: counters(

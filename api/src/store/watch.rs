@@ -164,16 +164,20 @@ async fn watch_sqlite<F: Future<Output = ()>>(database: &Database, hear: &impl F
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         look.tick().await;
+        let start = Instant::now();
         match database.writes_of_others().await {
-            Ok(now) => match seen.replace(now) {
-                // From the first look on nothing is missed, and before it nothing was kept.
-                None => hear(News::Regained).await,
-                Some(before) if before == now => {}
-                Some(_) => {
-                    hear(News::Everything).await;
-                    tracing::debug!("another process has written to the database");
+            Ok(now) => {
+                match seen.replace(now) {
+                    // From the first look on nothing is missed, and before it nothing was kept.
+                    None => hear(News::Regained).await,
+                    Some(before) if before == now => {}
+                    Some(_) => {
+                        hear(News::Everything).await;
+                        tracing::debug!("another process has written to the database");
+                    }
                 }
-            },
+                hear(News::Pulse(start.elapsed())).await;
+            }
             Err(error) => {
                 tracing::warn!(cause = %error.chain(), "the database cannot be looked at; trying again");
                 if seen.take().is_some() {

@@ -4,13 +4,16 @@
 //!     cargo run -p dermaga-tests --bin models -- --port 8081
 //!     DERMAGA_ASSISTANT_URL=http://127.0.0.1:8081/v1 cargo run
 
-#![allow(clippy::unwrap_used, reason = "a program of tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program of tests may fail loudly, and says where it is"
+)]
 
 use std::net::{Ipv4Addr, TcpListener};
 
 use clap::Parser;
 use dermaga_tests::openai::{DIMENSION, OpenAi};
-use dermaga_tests::say;
 
 /// Answers as a server of models does: vectors are hashed words, answers are composed from the sources.
 #[derive(Parser)]
@@ -27,7 +30,7 @@ fn main() {
     let options = Options::parse();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).unwrap();
     let server = OpenAi::start_at(listener, "v1", options.dimension);
-    say(&format!("models answer at {}/v1", server.url));
+    println!("models answer at {}/v1", server.url);
     loop {
         std::thread::park();
     }
