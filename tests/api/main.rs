@@ -62,6 +62,7 @@ mod rate_series;
 mod rates;
 mod rates_history;
 mod readme;
+mod ready_fields;
 mod record_receipt;
 mod refund_receipt;
 mod reschedule_payment;

@@ -11,6 +11,7 @@ pub mod input;
 mod mutation;
 pub mod pagination;
 mod query;
+pub mod rows;
 pub mod scalars;
 pub mod subgraph;
 mod subscription;

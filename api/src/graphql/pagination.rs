@@ -91,6 +91,28 @@ pub struct PageArguments {
     pub before: Option<String>,
 }
 
+impl PageArguments {
+    /// The request for a page of a list, which is made only if there is a cursor to be read.
+    ///
+    /// # Errors
+    /// [`code::INVALID_PAGE`] and [`code::INVALID_CURSOR`].
+    pub fn request(&self, default: u32, max: u32, list: impl Fn() -> List) -> Result<PageRequest> {
+        let (limit, from_end) = match (self.first, self.last) {
+            (Some(_), Some(_)) => return Err(Error::caller(code::INVALID_PAGE, "give first or last, not both")),
+            (Some(first), None) => (page_size("first", first, max)?, false),
+            (None, Some(last)) => (page_size("last", last, max)?, true),
+            (None, None) => (default.min(max), false),
+        };
+        let position = |cursor: &Option<String>| cursor.as_deref().map(|cursor| list().position(cursor)).transpose();
+        Ok(PageRequest {
+            limit: limit.into(),
+            from_end,
+            after: position(&self.after)?,
+            before: position(&self.before)?,
+        })
+    }
+}
+
 impl List {
     /// The list called `name`, sorted by `keys`; `shape` is everything else that tells one such list from another.
     pub fn new(name: &str, keys: Vec<KeyKind>, shape: &impl Debug) -> Self {
@@ -102,19 +124,18 @@ impl List {
     /// # Errors
     /// [`code::INVALID_PAGE`] and [`code::INVALID_CURSOR`].
     pub fn request(&self, arguments: &PageArguments, default: u32, max: u32) -> Result<PageRequest> {
-        let (limit, from_end) = match (arguments.first, arguments.last) {
-            (Some(_), Some(_)) => return Err(Error::caller(code::INVALID_PAGE, "give first or last, not both")),
-            (Some(first), None) => (page_size("first", first, max)?, false),
-            (None, Some(last)) => (page_size("last", last, max)?, true),
-            (None, None) => (default.min(max), false),
-        };
-        let position = |cursor: &Option<String>| cursor.as_deref().map(|cursor| self.position(cursor)).transpose();
-        Ok(PageRequest {
-            limit: limit.into(),
-            from_end,
-            after: position(&arguments.after)?,
-            before: position(&arguments.before)?,
-        })
+        arguments.request(default, max, || self.clone())
+    }
+
+    /// Where a page of this list stands.
+    pub fn info<R>(&self, page: &Page<R>, position: impl Fn(&R) -> Position) -> PageInfo {
+        let cursor = |row: Option<&R>| row.map(|row| self.cursor(&position(row)));
+        PageInfo {
+            has_next_page: page.has_next,
+            has_previous_page: page.has_previous,
+            start_cursor: cursor(page.rows.first()),
+            end_cursor: cursor(page.rows.last()),
+        }
     }
 
     /// The cursor of a position.

@@ -100,7 +100,8 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.format("%Y-%m-%d").to_string())
+        // As chrono shows a day of a year with four digits; its own formats are read anew each time.
+        Value::String(self.0.to_string())
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 use entity::{installment, installment_plan};
 
 use super::money::{Money, currency_of_row};
@@ -14,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
+use crate::graphql::rows::{self, Ready, Rows};
 use crate::graphql::scalars::{Date, DateTime, Decimal};
 use crate::loaders::installments::{PaymentInstallmentCountKey, PaymentInstallmentsKey};
 use crate::loaders::payments::PaymentKey;
@@ -152,6 +155,28 @@ impl Installment {
     }
 }
 
+impl Ready for Installment {
+    fn ready(&self, field: &Field) -> Option<Value> {
+        let row = &*self.row;
+        let money = |minor: i64| rows::object(&Money::of(minor, self.currency), &field.selection_set.node);
+        match field.name.node.as_str() {
+            "id" => Some(Value::String(GlobalId::Installment(row.id).encode().0)),
+            "sequence" => Some(row.sequence.into()),
+            "planRevision" => Some(row.plan_revision.into()),
+            "kind" => Some(enum_value(InstallmentKind::from(row.kind))),
+            "dueDate" => Some(Date(row.due_date).to_value()),
+            "amount" => money(row.amount),
+            "plannedAmount" => money(row.planned_amount),
+            "received" => money(row.allocated),
+            "waived" => money(row.waived),
+            "outstanding" => money(row.outstanding),
+            "status" => Some(enum_value(InstallmentStatus::from(row.status))),
+            "settledAt" => Some(row.settled_at.map_or(Value::Null, |at| DateTime(at).to_value())),
+            _ => None,
+        }
+    }
+}
+
 impl Installment {
     /// An installment out of its row.
     ///
@@ -184,26 +209,26 @@ impl Installment {
 pub struct InstallmentConnection {
     payment: entity::ids::PaymentId,
     filter: InstallmentFilter,
-    edges: Vec<Edge<Installment>>,
-    info: PageInfo,
+    page: Arc<Page<Arc<installment::Model>>>,
 }
 
 /// A page of the installments of a payment, in due-date order.
 #[Object]
 impl InstallmentConnection {
     /// The installments with their cursors.
-    async fn edges(&self) -> &[Edge<Installment>] {
-        &self.edges
+    async fn edges(&self) -> Result<Vec<Edge<Installment>>> {
+        let list = Self::list(self.payment, &self.filter);
+        list.edges(&self.page, |row| due_position(row), |row| Installment::new(Arc::clone(row)))
     }
 
     /// The installments.
-    async fn nodes(&self) -> Vec<Installment> {
-        self.edges.iter().map(|edge| edge.node.clone()).collect()
+    async fn nodes(&self) -> Result<Rows<Installment>> {
+        self.page.rows.iter().map(|row| Installment::new(Arc::clone(row))).collect::<Result<_>>().map(Rows)
     }
 
     /// Where the page stands.
     async fn page_info(&self) -> PageInfo {
-        self.info.clone()
+        Self::list(self.payment, &self.filter).info(&self.page, |row| due_position(row))
     }
 
     /// How many installments fit the filter on all pages. Counted only when it is selected.
@@ -224,14 +249,14 @@ impl InstallmentConnection {
         filter: InstallmentFilter,
         arguments: PageArguments,
     ) -> Result<Self> {
-        let kinds = vec![KeyKind::Date, KeyKind::Int, KeyKind::Uuid];
-        let list = List::new("installments", kinds, &(payment, &filter));
         let max = ctx.request()?.max_page_size;
-        let request = list.request(&arguments, max, max)?;
-        let page: Arc<Page<_>> = ctx.load(PaymentInstallmentsKey { payment, filter: filter.clone(), request }).await?;
-        let edges = list.edges(&page, |row| due_position(row), |row| Installment::new(Arc::clone(row)))?;
-        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
-        Ok(Self { payment, filter, edges, info })
+        let request = arguments.request(max, max, || Self::list(payment, &filter))?;
+        let page = ctx.load(PaymentInstallmentsKey { payment, filter: filter.clone(), request }).await?;
+        Ok(Self { payment, filter, page })
+    }
+
+    fn list(payment: entity::ids::PaymentId, filter: &InstallmentFilter) -> List {
+        List::new("installments", vec![KeyKind::Date, KeyKind::Int, KeyKind::Uuid], &(payment, filter))
     }
 }
 

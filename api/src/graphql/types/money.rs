@@ -1,6 +1,7 @@
 //! Money.
 
-use async_graphql::{Context, InputObject, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, InputObject, Object, ScalarType, Value};
 
 use super::rate::{Conversion, RatePurpose};
 use crate::domain;
@@ -8,6 +9,7 @@ use crate::domain::currency::Currency;
 use crate::domain::rejection::Rejection;
 use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
+use crate::graphql::rows::Ready;
 use crate::graphql::scalars::{CurrencyCode, Date, Decimal};
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 
@@ -60,6 +62,18 @@ impl Money {
         #[graphql(default_with = "RatePurpose::Reference", desc = "What the conversion is for.")] purpose: RatePurpose,
     ) -> Option<Result<Conversion>> {
         Conversion::load(ctx, self.0, into.0, on, purpose).await.transpose()
+    }
+}
+
+impl Ready for Money {
+    fn ready(&self, field: &Field) -> Option<Value> {
+        Some(match field.name.node.as_str() {
+            "amount" => Decimal(self.0.amount()).to_value(),
+            "currency" => CurrencyCode(self.0.currency).to_value(),
+            "minorUnits" => self.0.currency.minor_units().into(),
+            "settlementDigits" => self.0.currency.settlement_digits().into(),
+            _ => return None,
+        })
     }
 }
 

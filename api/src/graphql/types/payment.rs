@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, Enum, ID, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::resolver_utils::enum_value;
+use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::{payment, payment_line};
@@ -21,6 +23,7 @@ use crate::graphql::context::{ContextExt, Role};
 use crate::graphql::id::GlobalId;
 use crate::graphql::input::{InstallmentWhere, PaymentSort};
 use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
+use crate::graphql::rows::{self, Ready, Rows};
 use crate::graphql::scalars::{Date, DateTime, Decimal};
 use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
 use crate::loaders::payments::{
@@ -28,7 +31,7 @@ use crate::loaders::payments::{
 };
 use crate::loaders::receipts::PaymentReversibleKey;
 use crate::store::installments::InstallmentFilter;
-use crate::store::page::PageRequest;
+use crate::store::page::{Page, PageRequest, SortKey};
 use crate::store::payment_filter::PaymentFilter;
 
 /// How far a payment has come. Being overdue is not a status: it depends on the day.
@@ -271,6 +274,34 @@ impl Payment {
     }
 }
 
+impl Ready for Payment {
+    fn ready(&self, field: &Field) -> Option<Value> {
+        let row = &*self.row;
+        let money = |minor: i64| rows::object(&self.money(minor), &field.selection_set.node);
+        let text = |text: &str| Value::String(text.to_owned());
+        match field.name.node.as_str() {
+            "id" => Some(Value::String(GlobalId::Payment(row.id).encode().0)),
+            "reference" => Some(text(&row.reference)),
+            "payerName" => Some(row.payer_name.as_deref().map_or(Value::Null, text)),
+            "description" => Some(row.description.as_deref().map_or(Value::Null, text)),
+            "amount" => money(row.amount),
+            "allocated" => money(row.allocated),
+            "waived" => money(row.waived),
+            "writtenOff" => money(row.written_off),
+            "outstanding" => money(row.outstanding),
+            "received" => money(row.received),
+            "refunded" => money(row.refunded),
+            "credit" => money(row.credit),
+            "status" => Some(enum_value(PaymentStatus::from(row.status))),
+            "timeZone" => Some(text(&row.time_zone)),
+            "version" => Some(row.version.into()),
+            "createdAt" => Some(DateTime(row.created_at).to_value()),
+            "updatedAt" => Some(DateTime(row.updated_at).to_value()),
+            _ => None,
+        }
+    }
+}
+
 impl Payment {
     /// A payment out of its row.
     ///
@@ -397,26 +428,28 @@ impl PaymentLine {
 #[derive(Clone, Debug)]
 pub struct PaymentConnection {
     filter: Arc<PaymentFilter>,
-    edges: Vec<Edge<Payment>>,
-    info: PageInfo,
+    list: List,
+    order: Arc<Vec<SortKey>>,
+    page: Arc<Page<Arc<payment::Model>>>,
 }
 
 /// A page of payments.
 #[Object]
 impl PaymentConnection {
     /// The payments with their cursors.
-    async fn edges(&self) -> &[Edge<Payment>] {
-        &self.edges
+    async fn edges(&self) -> Result<Vec<Edge<Payment>>> {
+        let position = |row: &Arc<payment::Model>| PaymentSort::position(&self.order, row);
+        self.list.edges(&self.page, position, |row| Payment::new(Arc::clone(row)))
     }
 
     /// The payments.
-    async fn nodes(&self) -> Vec<Payment> {
-        self.edges.iter().map(|edge| edge.node.clone()).collect()
+    async fn nodes(&self) -> Result<Rows<Payment>> {
+        self.page.rows.iter().map(|row| Payment::new(Arc::clone(row))).collect::<Result<_>>().map(Rows)
     }
 
     /// Where the page stands.
     async fn page_info(&self) -> PageInfo {
-        self.info.clone()
+        self.list.info(&self.page, |row| PaymentSort::position(&self.order, row))
     }
 
     /// How many payments fit the filter on all pages. Counted only when it is selected.
@@ -448,8 +481,6 @@ impl PaymentConnection {
         let order = Arc::new(sort.keys);
         let key = PaymentPageKey { filter: Arc::clone(&filter), order: Arc::clone(&order), request };
         let page = ctx.load(key).await?;
-        let edges = list.edges(&page, |row| PaymentSort::position(&order, row), |row| Payment::new(Arc::clone(row)))?;
-        let info = PageInfo::new(&page, edges.iter().map(|edge| edge.cursor.as_str()));
-        Ok(Self { filter, edges, info })
+        Ok(Self { filter, list, order, page })
     }
 }

@@ -1,0 +1,68 @@
+//! Fields that are resolved from a row at once say what their resolvers say.
+
+use dermaga_tests::{Backend, TestApp, each_database};
+use serde_json::{Value, json};
+
+/// Every field of a type that needs no argument: scalars as they are, money with all that is in it.
+async fn fields(app: &TestApp, of: &str) -> Vec<String> {
+    let query = "query ($name: String!) { __type(name: $name) { fields { name args { type { kind } }
+        type { kind name ofType { kind name } } } } }";
+    let answer = app.graphql_with(query, json!({ "name": of })).await;
+    let field = |field: &Value| {
+        let name = field["name"].as_str().unwrap();
+        let of = if field["type"]["kind"] == "NON_NULL" { &field["type"]["ofType"] } else { &field["type"] };
+        match (of["kind"].as_str().unwrap(), of["name"].as_str().unwrap_or_default()) {
+            ("SCALAR" | "ENUM", _) => Some(name.to_owned()),
+            ("OBJECT", "Money") => {
+                Some(format!("{name} {{ __typename amount currency minorUnits settlementDigits formatted }}"))
+            }
+            _ => None,
+        }
+    };
+    answer.at("/__type/fields").as_array().unwrap().iter().filter_map(field).collect()
+}
+
+each_database! {
+    /// The same selection, written out and as a fragment, which only the engine resolves.
+    async fn every_field_is_the_same_by_row_and_by_resolver(backend: Backend) {
+        let app = TestApp::spawn(backend).await.with_demo_payments(40).await;
+        let (of_payment, of_installment) = (fields(&app, "Payment").await, fields(&app, "Installment").await);
+        assert!(of_payment.len() > 15 && of_installment.len() > 10, "{of_payment:?} {of_installment:?}");
+        let (payment, installment) = (of_payment.join("\n"), of_installment.join("\n"));
+        let written = format!("{{ payments(first: 40) {{
+            nodes {{ __typename {payment} installments {{ nodes {{ __typename {installment} }} edges {{ node {{ {installment} }} }} }} }}
+            edges {{ node {{ {payment} }} }} }} }}");
+        let fragments = format!("{{ payments(first: 40) {{
+            nodes {{ ...P installments {{ nodes {{ ...I }} edges {{ node {{ ...J }} }} }} }} edges {{ node {{ ...Q }} }} }} }}
+            fragment P on Payment {{ __typename {payment} }}
+            fragment Q on Payment {{ {payment} }}
+            fragment I on Installment {{ __typename {installment} }}
+            fragment J on Installment {{ {installment} }}");
+        let by_row = app.graphql(&written).await;
+        let by_resolver = app.graphql(&fragments).await;
+        assert_eq!(by_row.at("/payments/nodes").as_array().unwrap().len(), 40);
+        assert_eq!(by_row.data(), by_resolver.data());
+        // The order of the fields is that of the selection, whatever of it was ready.
+        let (row, resolver) = (by_row.data().to_string(), by_resolver.data().to_string());
+        assert_eq!(row, resolver);
+    }
+
+    /// Aliases, directives, one field twice and fields with arguments, which are no plain reading of a row.
+    async fn other_selections_are_left_to_the_engine(backend: Backend) {
+        let app = TestApp::spawn(backend).await.with_demo_payments(3).await;
+        let answer = app.graphql_with("query ($no: Boolean!) { payments(first: 3, sort: [{field: REFERENCE}]) { nodes {
+            number: reference version @skip(if: $no) status @include(if: $no)
+            amount { amount } amount { currency } total: amount { words: formatted(locale: \"en\") amount }
+            installments(first: 1) { nodes { due: dueDate outstanding { amount } outstanding { minorUnits } } }
+        } } }", json!({ "no": true })).await;
+        for payment in answer.at("/payments/nodes").as_array().unwrap() {
+            let keys: Vec<_> = payment.as_object().unwrap().keys().map(String::as_str).collect();
+            assert_eq!(keys, ["number", "status", "amount", "total", "installments"].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            assert_eq!(payment["amount"]["amount"], payment["total"]["amount"]);
+            assert!(payment["amount"]["currency"].is_string() && payment["total"]["words"].is_string());
+            let installment = &payment["installments"]["nodes"][0];
+            assert!(installment["due"].is_string() && installment["outstanding"]["minorUnits"].is_number(), "{installment}");
+            assert!(installment["outstanding"]["amount"].is_string());
+        }
+    }
+}
