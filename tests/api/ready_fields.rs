@@ -22,6 +22,12 @@ async fn fields(app: &TestApp, of: &str) -> Vec<String> {
     answer.at("/__type/fields").as_array().unwrap().iter().filter_map(field).collect()
 }
 
+/// An answer as it is sent.
+async fn raw(app: &TestApp, query: &str) -> String {
+    let request = app.client().post(format!("{}/graphql", app.address)).json(&json!({ "query": query }));
+    request.send().await.unwrap().text().await.unwrap()
+}
+
 each_database! {
     /// The same selection, written out and as a fragment, which only the engine resolves.
     async fn every_field_is_the_same_by_row_and_by_resolver(backend: Backend) {
@@ -43,21 +49,20 @@ each_database! {
         assert_eq!(by_row.at("/payments/nodes").as_array().unwrap().len(), 40);
         assert_eq!(by_row.data(), by_resolver.data());
         // The order of the fields is that of the selection, whatever of it was ready.
-        let (row, resolver) = (by_row.data().to_string(), by_resolver.data().to_string());
-        assert_eq!(row, resolver);
+        assert_eq!(raw(&app, &written).await, raw(&app, &fragments).await);
     }
 
     /// Aliases, directives, one field twice and fields with arguments, which are no plain reading of a row.
     async fn other_selections_are_left_to_the_engine(backend: Backend) {
         let app = TestApp::spawn(backend).await.with_demo_payments(3).await;
-        let answer = app.graphql_with("query ($no: Boolean!) { payments(first: 3, sort: [{field: REFERENCE}]) { nodes {
+        let answer = app.graphql_with("query ($no: Boolean!) { payments(first: 3) { nodes {
             number: reference version @skip(if: $no) status @include(if: $no)
             amount { amount } amount { currency } total: amount { words: formatted(locale: \"en\") amount }
             installments(first: 1) { nodes { due: dueDate outstanding { amount } outstanding { minorUnits } } }
         } } }", json!({ "no": true })).await;
         for payment in answer.at("/payments/nodes").as_array().unwrap() {
-            let keys: Vec<_> = payment.as_object().unwrap().keys().map(String::as_str).collect();
-            assert_eq!(keys, ["number", "status", "amount", "total", "installments"].into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+            let keys: Vec<_> = payment.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["amount", "installments", "number", "status", "total"]);
             assert_eq!(payment["amount"]["amount"], payment["total"]["amount"]);
             assert!(payment["amount"]["currency"].is_string() && payment["total"]["words"].is_string());
             let installment = &payment["installments"]["nodes"][0];
