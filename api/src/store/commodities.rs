@@ -97,7 +97,8 @@ impl CommodityFilter {
         let select = Entity::all().filter(self.condition());
         match &self.search {
             Some(Search::Words(terms)) => {
-                commodity_search::ranked(backend, &select.into_query(), terms, request).into()
+                let is_all = matches!(self, Self { parent: None, level: None, dutiable_on: None, search: _ });
+                commodity_search::ranked(backend, &select.into_query(), terms, is_all, request).into()
             }
             Some(Search::Code(digits)) => {
                 let rank: SimpleExpr =

@@ -182,7 +182,7 @@ pub(super) fn found(backend: DbBackend, commodities: &SelectStatement, terms: &[
     all
 }
 
-/// The `commodities` in which all `terms` stand, each with its rank as `match_rank`, in two parts that follow each other:
+/// The `commodities`, which may be all, in which all `terms` stand, each with its rank as `match_rank`, in two parts that follow each other:
 /// where they stand as whole words, and where only as beginnings of words. Of each tier as many as the page can hold.
 ///
 /// A page of frequent words is full with the first part. The other one would read all that they find only to leave it
@@ -191,6 +191,7 @@ pub(super) fn ranked(
     backend: DbBackend,
     commodities: &SelectStatement,
     terms: &[Term],
+    is_all: bool,
     page: &PageRequest,
 ) -> [SelectStatement; 2] {
     let language = Language { backend, terms };
@@ -198,23 +199,33 @@ pub(super) fn ranked(
     let id = language.id();
     let tier = |tier: Tier| {
         let worst = (tier as i64 + if corrected { 4 } else { 0 }) << ID_BITS;
-        let mut found = commodities.clone();
-        language.join(&mut found, &language.only(tier));
-        found.expr_as(id.clone().add(worst), Alias::new("match_rank"));
-        for (position, beyond) in [(&page.after, true), (&page.before, false)] {
-            if let Some(KeyValue::Int(rank)) = position.as_ref().and_then(|position| position.first()) {
-                // Below zero it bounds nothing, and above all ids everything: as it should for worse and better tiers.
-                let bound = rank - worst;
-                found.and_where(if beyond { id.clone().gte(bound) } else { id.clone().lte(bound) });
-            }
-        }
         // PostgreSQL takes it for cheap to read all rows in their order until enough of them fit. For whole words, most of
-        // which are rare, it has to be kept from that.
-        let by_index = backend == DbBackend::Postgres && !tier.is_prefix();
-        let order = if by_index { id.clone().add(0) } else { id.clone() };
-        // One more than the page, since the row of the position itself is still there.
-        found.order_by_expr(order, if page.from_end { Order::Desc } else { Order::Asc });
-        found.limit(page.fetch_limit() + 1);
+        // which are rare, it has to be kept from that; and from joining all that it finds, where nothing else is wanted of
+        // them.
+        let by_index = backend == DbBackend::Postgres && !tier.is_prefix() && is_all;
+        let bounded = |found: &mut SelectStatement| {
+            for (position, beyond) in [(&page.after, true), (&page.before, false)] {
+                if let Some(KeyValue::Int(rank)) = position.as_ref().and_then(|position| position.first()) {
+                    // Below zero it bounds nothing, and above all ids everything: as it should for worse and better tiers.
+                    let bound = rank - worst;
+                    found.and_where(if beyond { id.clone().gte(bound) } else { id.clone().lte(bound) });
+                }
+            }
+            let order = if by_index { id.clone().add(0) } else { id.clone() };
+            found.order_by_expr(order, if page.from_end { Order::Desc } else { Order::Asc });
+            // One more than the page, since the row of the position itself is still there.
+            found.limit(page.fetch_limit() + 1);
+        };
+        let mut found = commodities.clone();
+        found.expr_as(id.clone().add(worst), Alias::new("match_rank"));
+        if by_index {
+            let mut best = language.rows(&language.only(tier));
+            bounded(&mut best);
+            found.join_subquery(JoinType::InnerJoin, best, Alias::new("s"), of_code());
+        } else {
+            language.join(&mut found, &language.only(tier));
+            bounded(&mut found);
+        }
         Query::select().column(Asterisk).from_subquery(found, Alias::new("tier")).to_owned()
     };
     let both = |one, other| tier(one).union(UnionType::All, tier(other)).to_owned();
@@ -228,6 +239,11 @@ pub(super) fn statement(backend: DbBackend, query: &SelectStatement) -> Statemen
         DbBackend::Postgres => Statement::from_string(backend, query.to_string(PostgresQueryBuilder)),
         _ => backend.build(query),
     }
+}
+
+/// A commodity is that of a row of the index, `s`.
+fn of_code() -> Expr {
+    Expr::col((Alias::new("s"), commodity_search::Column::Code)).equals((commodity::Entity, commodity::Column::Code))
 }
 
 /// The search language of a database, in which these terms are to be said.
@@ -245,10 +261,7 @@ impl Language<'_> {
 
     /// Joins commodities with the rows of the index, as `s`, that fit an expression.
     fn join(self, commodities: &mut SelectStatement, expression: &str) {
-        let search = Alias::new("s");
-        let of_code = Expr::col((search.clone(), commodity_search::Column::Code))
-            .equals((commodity::Entity, commodity::Column::Code));
-        commodities.join_as(JoinType::InnerJoin, commodity_search::Entity, search, of_code);
+        commodities.join_as(JoinType::InnerJoin, commodity_search::Entity, Alias::new("s"), of_code());
         if self.backend == DbBackend::Postgres {
             commodities.and_where(Expr::cust_with_values("s.document @@ $1::tsquery", [expression]));
         } else {
@@ -256,6 +269,15 @@ impl Language<'_> {
             commodities.join(JoinType::InnerJoin, Alias::new("commodity_words"), of_id);
             commodities.and_where(Expr::cust_with_values("commodity_words MATCH ?", [expression]));
         }
+    }
+
+    /// The rows of PostgreSQL's index that fit an expression.
+    fn rows(self, expression: &str) -> SelectStatement {
+        Query::select()
+            .columns([commodity_search::Column::Code, commodity_search::Column::Id])
+            .from_as(commodity_search::Entity, Alias::new("s"))
+            .and_where(Expr::cust_with_values("s.document @@ $1::tsquery", [expression]))
+            .to_owned()
     }
 
     /// All terms as a tier wants them, and not as a better one does.
