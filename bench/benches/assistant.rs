@@ -52,7 +52,7 @@ struct Options {
 /// How often a question that was asked before is asked again, for each new one.
 const AGAIN: usize = 20;
 
-const ASK: &str = "mutation ($input: AskInput!) { askAssistant(input: $input) { __typename ... on Answer { text cached \
+const ASK: &str = "mutation ($input: AskInput!) { askAssistant(input: $input) { __typename ... on Refusal { reason message } ... on Answer { text cached \
                    citations { marker quote } calculation { dutyIdr { amount } } } } }";
 
 /// Words of the made-up regulations: what such texts are full of, so that searches have much to find.
@@ -102,13 +102,13 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("regulations.csv");
     std::fs::write(&file, regulations(options.chunks)).unwrap();
-    run(&database.url, &models, &["import", "regulations", file.to_str().unwrap()]);
     let assistant = ["--assistant-url", &models.url, "--quota-cost", "0", "--demo-payments", "0"];
     let more = ["--assistant-cache-entries", "100000"];
     {
-        // A first start brings in the rest of the reference data.
+        // A first start brings in the reference data, into tables that are empty.
         let _ = Server::start(&database.url, &assistant);
     }
+    run(&database.url, &models, &["import", "regulations", file.to_str().unwrap()]);
     run(&database.url, &models, &["embed", "--batch", "512"]);
     let server = Server::start(&database.url, &[&assistant[..], &more[..]].concat());
     let client = Client::new(&server.address);
@@ -175,7 +175,7 @@ fn regulations(chunks: usize) -> String {
     for number in 0..chunks / 20 {
         write!(file, "PMK {}/2031,{} {},\"", number + 1, word(), word()).unwrap();
         for article in 1..=20 {
-            write!(file, "Article {article}\n").unwrap();
+            writeln!(file, "Article {article}").unwrap();
             for _ in 0..100 {
                 write!(file, "{} ", word()).unwrap();
             }

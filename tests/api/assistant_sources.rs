@@ -150,6 +150,6 @@ each_vector_store! {
         assert_eq!(server.unknown(), 0, "texts were not recorded: run tests/models/minilm.py with --record");
         assert!(count("outcomes as expected") * 100 >= questions * 95, "{}", ended.stdout);
         assert!(count("expected sources found by both") >= count("expected sources found by vectors"), "{}", ended.stdout);
-        assert!(count("expected sources found by both") * 100 >= 54 * 90, "{}", ended.stdout);
+        assert!(count("expected sources found by both") * 100 >= 54 * 85, "{}", ended.stdout);
     }
 }

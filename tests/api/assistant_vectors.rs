@@ -43,7 +43,7 @@ impl Random {
 
     fn vector(&mut self) -> Vector {
         let numbers: Vec<f32> =
-            (0..DIMENSION).map(|_| u16::try_from(self.below(2_001)).map_or(0.0, f32::from) - 1_000.0).collect();
+            (0..DIMENSION).map(|_| f32::from(i16::try_from(self.below(2_001)).unwrap() - 1_000)).collect();
         Vector::new(&numbers).unwrap()
     }
 

@@ -62,12 +62,15 @@ impl Origin {
     }
 }
 
+/// What is being made, and since when.
+type Flying<K> = (K, Option<Mark>);
+
 /// What is made of the sources, kept until they change, and made once for all who want it at the same time.
 #[derive(Debug)]
 pub struct Made<K, V> {
     kept: Kept<K, (Mark, V)>,
     /// Together with the mark, so that nobody who has seen a change is given what was begun before it.
-    under_way: Mutex<HashMap<(K, Option<Mark>), Arc<OnceCell<V>>>>,
+    under_way: Mutex<HashMap<Flying<K>, Arc<OnceCell<V>>>>,
     tags: &'static [Tag],
 }
 
@@ -114,7 +117,7 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Made<K, V> {
 /// Takes what is made off the list once nobody waits for it.
 struct Flight<'a, K: Hash + Eq, V> {
     of: &'a Made<K, V>,
-    key: (K, Option<Mark>),
+    key: Flying<K>,
 }
 
 impl<K: Hash + Eq, V> Drop for Flight<'_, K, V> {

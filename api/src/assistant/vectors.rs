@@ -47,13 +47,14 @@ impl Vector {
 
 /// The sum of the products of each two numbers. Always added in the same order, so that the same vectors are as similar
 /// wherever they are compared.
+#[allow(clippy::indexing_slicing, reason = "arrays of one length, so that the loop becomes a few instructions")]
 fn product(one: &[f32], two: &[f32]) -> f64 {
     let (one, one_rest) = one.as_chunks::<LANES>();
     let (two, two_rest) = two.as_chunks::<LANES>();
     let mut sums = [0.0_f32; LANES];
     for (one, two) in one.iter().zip(two) {
-        for ((sum, one), two) in sums.iter_mut().zip(one).zip(two) {
-            *sum += one * two;
+        for lane in 0..LANES {
+            sums[lane] += one[lane] * two[lane];
         }
     }
     let rest = one_rest.iter().zip(two_rest).map(|(one, two)| f64::from(*one) * f64::from(*two));
