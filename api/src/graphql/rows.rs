@@ -20,34 +20,9 @@ pub trait Ready: ContainerType {
     fn ready(&self, field: &Field) -> Option<Value>;
 }
 
-/// An object whose ready fields are resolved at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row<T>(pub T);
-
-/// A list of such objects.
+/// A list of objects whose ready fields are resolved at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows<T>(pub Vec<T>);
-
-impl<T: Ready> OutputType for Row<T> {
-    fn type_name() -> Cow<'static, str> {
-        T::type_name()
-    }
-
-    fn introspection_type_name(&self) -> Cow<'static, str> {
-        self.0.introspection_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        T::create_type_info(registry)
-    }
-
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        match begin(&self.0, &ctx.item.node) {
-            Some(begun) => begun.finish(&self.0, ctx).await,
-            None => self.0.resolve(ctx, field).await,
-        }
-    }
-}
 
 impl<T: Ready> OutputType for Rows<T> {
     fn type_name() -> Cow<'static, str> {
@@ -67,15 +42,15 @@ impl<T: Ready> OutputType for Rows<T> {
         let ready: Option<Vec<_>> = self.0.iter().map(|row| object(row, &ctx.item.node)).collect();
         match ready {
             Some(rows) => Ok(Value::List(rows)),
-            None => resolve_list(ctx, field, self.0.iter().map(RowRef), Some(self.0.len())).await,
+            None => resolve_list(ctx, field, self.0.iter().map(Row), Some(self.0.len())).await,
         }
     }
 }
 
-/// A [`Row`] that is lent.
-struct RowRef<'a, T>(&'a T);
+/// One of them.
+struct Row<'a, T>(&'a T);
 
-impl<T: Ready> OutputType for RowRef<'_, T> {
+impl<T: Ready> OutputType for Row<'_, T> {
     fn type_name() -> Cow<'static, str> {
         T::type_name()
     }
