@@ -148,7 +148,7 @@ impl Work<'_> {
 
     /// The least similarity, in thousandths.
     fn threshold(&self) -> u32 {
-        self.question.min_similarity.unwrap_or(self.inner.settings.min_similarity * 10)
+        self.inner.settings.floor(self.question.min_similarity)
     }
 
     fn least(&self) -> f64 {

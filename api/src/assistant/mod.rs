@@ -229,7 +229,7 @@ impl Assistant {
     }
 
     fn query<'a>(&self, search: &'a SourceSearch, words: &'a [String], vector: Option<&'a Vector>) -> Query<'a> {
-        let floor = search.min_similarity.unwrap_or(self.0.settings.min_similarity * 10);
+        let floor = self.0.settings.floor(search.min_similarity);
         Query { text: &search.text, words, vector, floor, limit: search.limit }
     }
 

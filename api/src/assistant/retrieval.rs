@@ -67,10 +67,9 @@ pub fn chunks_of(index: &Index, number: &str, words: &[String], in_force: &[bool
     places.into_iter().map(|at| Hit { at, similarity: found.coverage(at).clamp(0.0, 1.0) }).collect()
 }
 
-/// Orders prompts; `near` are those whose vectors are nearest.
-pub fn prompts(index: &Index, wanted: &Wanted<'_>, near: &[(usize, f64)]) -> Hits<Hit> {
-    let all = vec![true; index.prompts.len()];
-    ranked(&index.prompt_words.search(wanted.words, Among::Marked(&all)), near, wanted)
+/// Orders the marked prompts; `near` are those of them whose vectors are nearest.
+pub fn prompts(index: &Index, wanted: &Wanted<'_>, near: &[(usize, f64)], marked: &[bool]) -> Hits<Hit> {
+    ranked(&index.prompt_words.search(wanted.words, Among::Marked(marked)), near, wanted)
 }
 
 fn ranked(by_words: &WordMatches, near: &[(usize, f64)], wanted: &Wanted<'_>) -> Hits<Hit> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::index::{Index, Indexes};
+use super::index::{Index, Indexes, TAGS};
 use super::kept::Made;
 use super::metrics::AssistantMetrics;
 use super::outcome::{FoundChunk, FoundPrompt};
@@ -13,14 +13,11 @@ use super::retrieval::{self, DEPTH, Hit, Hits, Wanted};
 use super::settings::AssistantSettings;
 use super::text;
 use super::vectors::{Vector, ordered};
-use crate::cache::{Cache, Tag};
+use crate::cache::Cache;
 use crate::error::{Result, chain};
 use crate::loaders::Loads;
 use crate::loaders::assistant::{NearestChunksKey, SourcesKey};
 use crate::store::vectors::Comparison;
-
-/// What is found depends on: titles of regulations are among the commodities.
-const TAGS: &[Tag] = &[Tag::Sources, Tag::Commodities];
 
 /// How many chunks a database is asked for: more than are ordered, since its index only finds most of the nearest.
 const ASKED: u32 = 2 * DEPTH as u32;
@@ -88,8 +85,8 @@ impl Search {
             model,
             comparison,
             cache: cache.clone(),
-            chunks: Made::new(entries, ttl, TAGS),
-            prompts: Made::new(entries, ttl, TAGS),
+            chunks: Made::new(entries, ttl, &TAGS),
+            prompts: Made::new(entries, ttl, &TAGS),
             metrics,
         }
     }
@@ -128,7 +125,7 @@ impl Search {
             let index = self.index(loads).await?;
             let all = vec![true; index.prompts.len()];
             let near = query.vector.map(|vector| index.prompt_vectors.nearest(vector, &all, DEPTH));
-            let hits = retrieval::prompts(&index, &query.wanted(), &near.unwrap_or_default());
+            let hits = retrieval::prompts(&index, &query.wanted(), &near.unwrap_or_default(), &all);
             let prompt = |hit: &Hit| {
                 let prompt = Arc::clone(index.prompts.get(hit.at)?);
                 Some(FoundPrompt { prompt, similarity: hit.similarity })

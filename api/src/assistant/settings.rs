@@ -82,6 +82,11 @@ pub struct AssistantSettings {
 }
 
 impl AssistantSettings {
+    /// The least similarity in thousandths: what was asked for, or else what is set.
+    pub fn floor(&self, asked: Option<u32>) -> u32 {
+        asked.unwrap_or(self.min_similarity * 10)
+    }
+
     /// What some tokens cost, in millionths of a US dollar, rounded up: a price for a million tokens in dollars is one
     /// for a token in millionths.
     pub fn cost_micros(&self, prompt: u64, completion: u64) -> u64 {
