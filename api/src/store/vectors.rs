@@ -86,7 +86,8 @@ impl Database {
         if self.backend() != DbBackend::Postgres {
             return Ok(());
         }
-        let sql = "SELECT default_version AS version, installed_version IS NOT NULL AS installed
+        let sql =
+            "SELECT coalesce(installed_version, default_version) AS version, installed_version IS NOT NULL AS installed
              FROM pg_available_extensions WHERE name = 'vector'";
         let Some(row) = self.connection().query_one_raw(Statement::from_string(self.backend(), sql)).await? else {
             return Ok(());
