@@ -64,11 +64,6 @@ impl Backend {
         there
     }
 
-    /// Whether it is PostgreSQL, with or without extensions.
-    pub fn is_postgres(self) -> bool {
-        self != Self::Sqlite
-    }
-
     fn server_url(self) -> Option<String> {
         let variable = match self {
             Self::Sqlite => return None,

@@ -49,46 +49,41 @@ pub fn say(text: &str) {
 /// Without `TEST_POSTGRES_URL` the PostgreSQL half is left out, and said to be.
 #[macro_export]
 macro_rules! each_database {
-    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: $type:ty) $body:block)*) => {$(
-        $(#[$attribute])*
-        mod $name {
-            use super::*;
-
-            async fn body($backend: $type) $body
-
-            $crate::test_on!(sqlite, Sqlite);
-            $crate::test_on!(postgres, Postgres);
-        }
-    )*};
+    ($($tests:tt)*) => { $crate::each_of! { [sqlite: Sqlite, postgres: Postgres] $($tests)* } };
 }
 
 /// Like [`each_database!`], and also on PostgreSQL that compares vectors itself.
 #[macro_export]
 macro_rules! each_vector_store {
-    ($($(#[$attribute:meta])* async fn $name:ident($backend:ident: $type:ty) $body:block)*) => {$(
+    ($($tests:tt)*) => { $crate::each_of! { [sqlite: Sqlite, postgres: Postgres, pgvector: Pgvector] $($tests)* } };
+}
+
+/// Runs each test on each of these databases.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_of {
+    ($databases:tt $($(#[$attribute:meta])* async fn $name:ident($backend:ident: $type:ty) $body:block)*) => {$(
         $(#[$attribute])*
         mod $name {
             use super::*;
 
             async fn body($backend: $type) $body
 
-            $crate::test_on!(sqlite, Sqlite);
-            $crate::test_on!(postgres, Postgres);
-            $crate::test_on!(pgvector, Pgvector);
+            $crate::test_on! { $databases }
         }
     )*};
 }
 
-/// One test of a body.
+/// The tests of one body.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! test_on {
-    ($name:ident, $backend:ident) => {
+    ([$($name:ident: $backend:ident),*]) => {$(
         #[tokio::test]
         async fn $name() {
             if $crate::Backend::$backend.is_there() {
                 body($crate::Backend::$backend).await;
             }
         }
-    };
+    )*};
 }

@@ -1,7 +1,8 @@
 //! A server with the API of OpenAI on a loopback address, which does as a test tells it.
 //!
-//! Its vectors are hashed bags of words, the same on every run, or those that a real model was recorded to make. Its answers are composed from the sources that it is
-//! shown, between their marks, as an honest model would; a test may put words of its own in its mouth.
+//! Its vectors are hashed bags of words, the same on every run, or those that a real model was recorded to make. Its
+//! answers are composed from the sources that it is shown, between their marks, as an honest model would; a test may put
+//! words of its own in its mouth.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::TcpListener;
