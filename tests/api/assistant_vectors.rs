@@ -227,6 +227,26 @@ async fn memory_finds_the_nearest() {
     }
 }
 
+/// A role that owns no table, as servers may have where somebody else migrates, starts and has the database compare.
+#[tokio::test]
+async fn a_role_that_defines_nothing_can_start() {
+    if !Backend::Pgvector.is_there() {
+        return;
+    }
+    let (url, _folder) = Backend::Pgvector.empty_url().await;
+    let owner = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
+    owner.migrate().await.unwrap();
+    let role = format!("{}_server", url.rsplit('/').next().unwrap());
+    let other = sea_orm::Database::connect(&url).await.unwrap();
+    let grant = format!("CREATE ROLE {role} LOGIN; GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}");
+    other.execute_unprepared(&grant).await.unwrap();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let url = format!("{scheme}://{role}@{}", rest.split_once('@').unwrap().1);
+    let server = Database::open(&DatabaseSettings::new(url)).await.unwrap();
+    assert_eq!(server.migrate().await.unwrap(), 0);
+    assert_eq!(server.comparison(), Comparison::Database);
+}
+
 /// Vectors that are older than the extension are made comparable at the next start.
 #[tokio::test]
 async fn vectors_from_before_the_extension_are_compared() {

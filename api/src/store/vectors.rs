@@ -103,6 +103,17 @@ impl Database {
             tracing::warn!(error, "the extension vector is there and cannot be installed; memory compares vectors");
             return Ok(());
         }
+        self.look_for_vectors().await?;
+        if let Err(error) = self.make_vectors_comparable().await {
+            // A role that may define nothing serves with what another has defined.
+            let (error, comparison) = (chain(&error), self.comparison());
+            tracing::warn!(error, ?comparison, "vectors cannot be made comparable in the database");
+        }
+        Ok(())
+    }
+
+    /// Makes what the search needs, and copies the vectors that are not there yet.
+    async fn make_vectors_comparable(&self) -> Result<()> {
         self.run("ALTER TABLE embedding ADD COLUMN IF NOT EXISTS nearest vector").await?;
         // A parameter of the extension is known once its library is loaded, which its first use does.
         self.write(async |transaction| {
