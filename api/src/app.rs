@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
@@ -28,6 +29,7 @@ use crate::guard::Guard;
 use crate::http;
 use crate::metrics::Metrics;
 use crate::payment_feed::PaymentFeed;
+use crate::pipeline::Sampler;
 use crate::quota::Quotas;
 use crate::rate_feed::RateFeed;
 use crate::rate_fetch::RateFetch;
@@ -37,6 +39,7 @@ use crate::shutdown::{self, Stopper, Stopping};
 use crate::store::Database;
 use crate::store::rates::{self as stored_rates, Pair};
 use crate::store::watch::{self as database_watch, News};
+use crate::telemetry::LogFilter;
 
 /// What all requests share.
 pub struct State {
@@ -44,7 +47,7 @@ pub struct State {
     pub database: Database,
     /// The schema.
     pub schema: Schema,
-    /// The schema that times its stages.
+    /// The schema that times its stages, and traces them.
     pub timed_schema: Schema,
     /// What Prometheus is told.
     pub metrics: Metrics,
@@ -78,6 +81,10 @@ pub struct State {
     pub batching: bool,
     /// How duty and levy are rounded to whole rupiah.
     pub duty_rounding: RupiahRounding,
+    /// How long an operation takes that is logged as slow; `None` where none is.
+    pub slow_operation: Option<Duration>,
+    /// Which operations are profiled for the log.
+    pub sampler: Sampler,
     /// When the server begins to stop.
     pub stopping: Stopping,
 }
@@ -90,9 +97,11 @@ pub struct Application {
     operations: Option<Server>,
     database: Database,
     cache: Cache,
-    /// What runs beside the requests until the server stops.
+    /// What runs beside the requests until the server begins to stop, or until the last request has ended.
     tasks: Vec<JoinHandle<()>>,
     stop: Arc<watch::Sender<bool>>,
+    /// Ends the tasks that requests rely on.
+    end: watch::Sender<bool>,
 }
 
 impl Application {
@@ -105,12 +114,19 @@ impl Application {
             .map_err(|error| Error::internal(format!("cannot listen on {}: {error}", config.listen)))
     }
 
-    /// Builds the server over a database whose migrations have run.
+    /// Builds the server over a database whose migrations have run. What is logged can be changed through `log` on the
+    /// operators' port, if they have one of their own.
     ///
     /// # Errors
     /// When sign-in lacks its keys or local mode its demo account, the manifest of trusted documents is bad, or the
     /// server cannot start.
-    pub async fn build(config: &Config, listener: TcpListener, database: Database, clock: Clock) -> Result<Self> {
+    pub async fn build(
+        config: &Config,
+        listener: TcpListener,
+        database: Database,
+        clock: Clock,
+        log: Option<LogFilter>,
+    ) -> Result<Self> {
         let port = listener.local_addr().map_err(Error::internal)?.port();
         let authenticator = Authenticator::new(config.sign_in.as_ref(), &database, &clock).await?;
         let rates = RateFeed::new();
@@ -140,6 +156,7 @@ impl Application {
             None => Quotas::unlimited(),
         };
         let (stop, stopping) = shutdown::switch();
+        let (end, served) = shutdown::last_switch();
         let payments = PaymentFeed::new();
         let cache = match &config.cache {
             Some(settings) => Cache::new(settings, shared_cache, &metrics)?,
@@ -147,13 +164,16 @@ impl Application {
         };
         let (new_rates, told_rates) = mpsc::unbounded_channel();
         let hearing = Hearing { cache: cache.clone(), payments: payments.clone(), new_rates };
-        let watching =
-            database_watch::watch(database.clone(), stopping.clone(), move |news| hearing.clone().hear(news));
+        let watching = database_watch::watch(database.clone(), served.clone(), move |news| hearing.clone().hear(news));
         let telling = rates.clone().tell(told_rates, database.clone(), metrics.clone(), stopping.clone());
         let mut tasks = vec![actix_web::rt::spawn(watching), actix_web::rt::spawn(telling)];
         let forgetting =
             changes::forget_keys(database.clone(), clock.clone(), config.idempotency_retention, stopping.clone());
         tasks.push(actix_web::rt::spawn(forgetting));
+        if let Some(standby) = database.standby() {
+            standby.register(&metrics)?;
+            tasks.push(actix_web::rt::spawn(standby.clone().follow(database.clone(), served.clone())));
+        }
         metrics.added(database.transactions().clone())?;
         metrics.added(database.waits().clone())?;
         let euro = Pair { purpose: Purpose::Reference, base: Currency::eur().code(), quote: Currency::usd().code() };
@@ -187,10 +207,12 @@ impl Application {
             max_page_size: config.max_page_size,
             batching: config.batching,
             duty_rounding: config.duty_rounding,
+            slow_operation: config.slow_operation,
+            sampler: Sampler::new(config.profile_sample),
             stopping,
         });
         let operations = match config.operations_listen {
-            Some(address) => Some(operations_server(address, state.clone())?),
+            Some(address) => Some(operations_server(address, state.clone(), log)?),
             None => None,
         };
         let (operations, operations_port) = operations.unzip();
@@ -205,13 +227,14 @@ impl Application {
         .disable_signals()
         // A client that hangs up wants no answer: whatever runs for it is dropped. Writes run elsewhere.
         .h1_allow_half_closed(false)
+        .keep_alive(config.transport.keep_alive)
         .shutdown_timeout(config.shutdown_timeout.as_secs());
         if config.workers > 0 {
             server = server.workers(config.workers);
         }
         let server = server.on_connect(http::connection::opened);
         let server = server.listen(listener).map_err(Error::internal)?.run();
-        Ok(Self { port, operations_port, server, operations, database, cache, tasks, stop })
+        Ok(Self { port, operations_port, server, operations, database, cache, tasks, stop, end })
     }
 
     /// The port that it listens on.
@@ -251,9 +274,10 @@ impl Application {
         }
         // Connections can only be given back while there is a runtime.
         self.stop.send_replace(true);
+        self.end.send_replace(true);
         for task in self.tasks {
             if let Err(error) = task.await {
-                tracing::warn!(%error, "a task beside the requests failed");
+                tracing::warn!(cause = %error, "a task beside the requests failed");
             }
         }
         self.database.close().await;
@@ -303,13 +327,19 @@ impl Hearing {
     }
 }
 
-/// Metrics and health on a port of their own.
-fn operations_server(address: SocketAddr, state: Data<State>) -> Result<(Server, u16)> {
+/// Metrics, health and the log's filter on a port of their own.
+fn operations_server(address: SocketAddr, state: Data<State>, log: Option<LogFilter>) -> Result<(Server, u16)> {
     let failed = |error| Error::internal(format!("cannot listen on {address}: {error}"));
     let listener = TcpListener::bind(address).map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     let app = move || {
+        let log = log.clone();
         let app = App::new().app_data(state.clone()).configure(http::operations_routes);
+        let app = app.configure(|routes| {
+            if let Some(log) = log {
+                http::log_routes(routes, log);
+            }
+        });
         app.wrap(from_fn(http::unread::end_connection))
     };
     let server = HttpServer::new(app).disable_signals().workers(1).listen(listener).map_err(failed)?.run();

@@ -27,6 +27,7 @@ use crate::import::{
 };
 use crate::progress::Progress;
 use crate::store::Database;
+use crate::telemetry::LogFilter;
 use crate::{auth, graphql, seed, telemetry};
 
 /// Dermaga serves payments, installments, commodities and currency rates over GraphQL.
@@ -221,10 +222,10 @@ async fn execute(cli: Cli) -> Result<(), Failure> {
     }
     let settings = cli.settings.with_file(cli.config.as_deref()).map_err(|error| usage(&error))?;
     let config = settings.check().map_err(|error| usage(&error))?;
-    telemetry::start(&config.log, config.log_format).map_err(Failure::Usage)?;
-    let progress = Progress::stderr();
+    let log = telemetry::start(&config.log, config.log_format).map_err(Failure::Usage)?;
+    let progress = if telemetry::is_text(config.log_format) { Progress::stderr() } else { Progress::logged() };
     match cli.command {
-        None | Some(Command::Serve) => serve(&config, &progress).await,
+        None | Some(Command::Serve) => serve(&config, log, &progress).await,
         Some(Command::Migrate) => {
             let database = Database::open(&config.database).await?;
             let ran = migrate(&database).await?;
@@ -325,7 +326,8 @@ async fn run_import(database: &Database, import: Import, progress: &Progress) ->
     }
 }
 
-async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
+async fn serve(config: &Config, log: LogFilter, progress: &Progress) -> Result<(), Failure> {
+    let traces = config.traces.as_ref().map(telemetry::traces::start).transpose().map_err(Failure::Usage)?;
     let listener = Application::listen(config)?;
     let clock = Clock::system();
     let mut stop = Signals::new()?;
@@ -340,7 +342,7 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
         // What a first start read and wrote stays in the caches of its connections; serving needs none of it.
         database.close().await;
         let database = Database::open(&config.serving_database()).await?;
-        Application::build(config, listener, database, clock.clone()).await
+        Application::build(config, listener, database, clock.clone(), Some(log)).await
     };
     // Whatever the first start has not committed yet is undone by the database, and made by the next one.
     let application = tokio::select! {
@@ -348,12 +350,19 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
         () = stop.received() => return Ok(()),
     };
     let port = application.port();
+    let operations_port = application.operations_port();
     let address = config.listen.ip();
     match &config.sign_in {
-        None => tracing::info!(%address, port, "serving GraphQL in local mode: loopback only, without sign-in"),
+        None => tracing::info!(
+            %address,
+            port,
+            operations_port,
+            "serving GraphQL in local mode: loopback only, without sign-in"
+        ),
         Some(sign_in) => {
             let keys = auth::describe(sign_in);
-            tracing::info!(%address, port, keys, issuer = sign_in.issuer, "serving GraphQL with sign-in");
+            let issuer = &sign_in.issuer;
+            tracing::info!(%address, port, operations_port, keys, issuer, "serving GraphQL with sign-in");
         }
     }
     let handle = application.handle();
@@ -362,7 +371,11 @@ async fn serve(config: &Config, progress: &Progress) -> Result<(), Failure> {
         tracing::info!("stopping: requests that run may end");
         handle.stop(true).await;
     });
-    application.run_until_stopped().await?;
+    let result = application.run_until_stopped().await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    result?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -7,6 +7,8 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+use crate::store;
+
 /// The codes that stand in `extensions.code`.
 pub mod code {
     /// The document is not GraphQL.
@@ -59,7 +61,7 @@ pub mod code {
     pub const INVALID_HS_CODE: &str = "INVALID_HS_CODE";
     /// Something failed here. The request id leads to the log.
     pub const INTERNAL: &str = "INTERNAL_SERVER_ERROR";
-    /// The database did not answer. Try again later.
+    /// The database did not answer, or has no room for what is to be written. Try again later.
     pub const UNAVAILABLE: &str = "SERVICE_UNAVAILABLE";
 }
 
@@ -74,8 +76,8 @@ pub enum Error {
         /// Words for the caller.
         message: String,
     },
-    /// The database did not answer.
-    #[error("the database did not answer")]
+    /// The database did not answer, or has no room for what is to be written.
+    #[error("the database is not available")]
     Unavailable(#[source] Arc<dyn StdError + Send + Sync>),
     /// A fault of this program or of its data.
     #[error("internal error")]
@@ -105,6 +107,12 @@ impl Error {
         }
     }
 
+    /// Whether it is one of many of the same outage, which was logged when it began.
+    pub fn is_refused(&self) -> bool {
+        let Self::Unavailable(cause) = self else { return false };
+        cause.downcast_ref::<sea_orm::DbErr>().is_some_and(store::is_refused)
+    }
+
     /// The error and its causes on one line, for a log.
     pub fn chain(&self) -> String {
         chain(self)
@@ -129,7 +137,8 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
-        if matches!(error, sea_orm::DbErr::Conn(_)) || crate::store::is_unreachable(&error) {
+        let is_conn = matches!(error, sea_orm::DbErr::Conn(_));
+        if is_conn || store::is_unreachable(&error) || store::is_exhausted(&error) {
             Self::Unavailable(Arc::new(error))
         } else {
             Self::Internal(Arc::new(error))

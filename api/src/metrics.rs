@@ -24,14 +24,19 @@ const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Statements and keys are small counts; a thousand keys is the largest page there is by default.
 const COUNTS: [f64; 10] = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0, 300.0, 1_000.0];
 
+/// Rows: none of them where the cache answers, one of a single payment, thousands of a page with all that is below it.
+const ROWS: [f64; 10] = [0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0];
+
 /// All instruments.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Registry,
     operations: IntCounterVec,
     duration: HistogramVec,
+    slow_operations: IntCounterVec,
     errors: IntCounterVec,
     statements: HistogramVec,
+    rows: HistogramVec,
     batch_keys: HistogramVec,
     connections: IntGaugeVec,
     running: IntGauge,
@@ -89,7 +94,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn label(self) -> &'static str {
+    /// Its name in metrics and in the log.
+    pub fn label(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Partial => "partial",
@@ -125,11 +131,22 @@ impl Metrics {
                 &SECONDS,
                 &["type"],
             )?,
+            slow_operations: counter(
+                "dermaga_slow_operations_total",
+                "Operations, and events of subscriptions, that were logged as slow, by type.",
+                &["type"],
+            )?,
             errors: counter("dermaga_errors_total", "GraphQL errors by code.", &["code"])?,
             statements: histogram(
                 "dermaga_operation_statements",
                 "SQL statements that an operation ran.",
                 &COUNTS,
+                &["type"],
+            )?,
+            rows: histogram(
+                "dermaga_operation_rows",
+                "Rows that an operation received from the database.",
+                &ROWS,
                 &["type"],
             )?,
             batch_keys: histogram(
@@ -228,10 +245,16 @@ impl Metrics {
         self.duration.with_label_values(&[kind]).observe(took.as_secs_f64());
         if outcome != Outcome::Refused {
             self.statements.with_label_values(&[kind]).observe(count(meter.statements()));
+            self.rows.with_label_values(&[kind]).observe(count(meter.rows()));
         }
         for batch in meter.batches() {
             self.batch_keys.with_label_values(&[batch.loader]).observe(count(batch.keys as u64));
         }
+    }
+
+    /// Notes an operation that was slow.
+    pub fn operation_was_slow(&self, kind: &str) {
+        self.slow_operations.with_label_values(&[kind]).inc();
     }
 
     /// Notes an operation that did not run.

@@ -1,7 +1,8 @@
 //! How long work shows that it is getting on.
 //!
 //! A terminal gets a bar. Anything else, such as a container's log, gets a line at the start, one now and
-//! then, and one at the end. All of it goes to standard error: standard output belongs to the results.
+//! then, and one at the end; they are entries of the log where that is JSON. All of it goes to standard error: standard
+//! output belongs to the results.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -9,6 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::telemetry::microseconds;
 
 /// Two lines are never closer to each other than this.
 const QUIET: Duration = Duration::from_secs(3);
@@ -25,6 +28,7 @@ pub struct Progress(Target);
 enum Target {
     Hidden,
     Bar,
+    Log,
     Lines(Lines),
 }
 
@@ -34,6 +38,11 @@ impl Progress {
     /// On standard error: a bar if that is a terminal, else lines.
     pub fn stderr() -> Self {
         if io::stderr().is_terminal() { Self(Target::Bar) } else { Self::lines(io::stderr()) }
+    }
+
+    /// In the log.
+    pub fn logged() -> Self {
+        Self(Target::Log)
     }
 
     /// Nowhere.
@@ -52,6 +61,7 @@ impl Progress {
         let shown = match &self.0 {
             Target::Hidden => Shown::Nothing,
             Target::Bar => Shown::Bar(bar(what, total)),
+            Target::Log => Shown::Entries,
             Target::Lines(lines) => Shown::Lines(lines.clone()),
         };
         let started = Instant::now();
@@ -66,6 +76,7 @@ impl fmt::Debug for Progress {
         f.write_str(match self.0 {
             Target::Hidden => "Progress(hidden)",
             Target::Bar => "Progress(bar)",
+            Target::Log => "Progress(log)",
             Target::Lines(_) => "Progress(lines)",
         })
     }
@@ -86,6 +97,7 @@ pub struct Task {
 enum Shown {
     Nothing,
     Bar(ProgressBar),
+    Entries,
     Lines(Lines),
 }
 
@@ -108,7 +120,7 @@ impl Task {
     pub fn aside(&self, write: impl FnOnce()) {
         match &self.shown {
             Shown::Bar(bar) => bar.suspend(write),
-            Shown::Nothing | Shown::Lines(_) => write(),
+            Shown::Nothing | Shown::Entries | Shown::Lines(_) => write(),
         }
     }
 
@@ -130,9 +142,17 @@ impl Task {
 
     /// Writes a line if lines are shown. Progress that cannot be written is no reason to fail.
     fn tell(&self, line: fmt::Arguments<'_>) {
-        if let Shown::Lines(lines) = &self.shown {
-            let mut writer = lines.lock().unwrap_or_else(PoisonError::into_inner);
-            let _ = writeln!(writer, "{line}").and_then(|()| writer.flush());
+        match &self.shown {
+            Shown::Lines(lines) => {
+                let mut writer = lines.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = writeln!(writer, "{line}").and_then(|()| writer.flush());
+            }
+            Shown::Entries => {
+                let Self { what, total, done, ended, .. } = self;
+                let took = microseconds(self.started.elapsed());
+                tracing::info!(work = what, done, total, ended, took, "work is getting on");
+            }
+            Shown::Nothing | Shown::Bar(_) => {}
         }
     }
 }

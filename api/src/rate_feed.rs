@@ -97,7 +97,7 @@ impl RateFeed {
         match publication(database, day).await {
             Ok(Some(publication)) => self.publish(publication),
             Ok(None) => {}
-            Err(error) => tracing::warn!(error = %error.chain(), "reading new rates failed"),
+            Err(error) => tracing::warn!(cause = %error.chain(), "reading new rates failed"),
         }
     }
 

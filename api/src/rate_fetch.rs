@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::rate_feed::RateFeed;
 use crate::shutdown::Stopping;
 use crate::store::{Database, rates};
+use crate::telemetry::traces::{self, Span, SpanKind};
 
 /// How long one try may take in all.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -100,7 +101,12 @@ impl RateFetch {
     async fn fetch(&mut self) {
         let mut pause = FIRST_PAUSE;
         for attempt in 1..=TRIES {
-            match self.attempt().await {
+            let span = Span::root(SpanKind::Internal, "fetch rates", None);
+            let outcome = span.clone().around(self.attempt()).await;
+            if outcome.is_err() {
+                span.failed("fetch");
+            }
+            match outcome {
                 Ok(outcome) => return self.metrics.rates_fetched(outcome),
                 Err(error) => {
                     self.metrics.rates_fetched(Fetched::Failed);
@@ -139,6 +145,7 @@ impl RateFetch {
             return Ok(Fetched::Unchanged);
         }
         tracing::info!(added = report.added, changed = report.changed, "rates were fetched");
+        self.database.wrote_anything();
         self.cache.changed(&[Tag::Rates], Cause::Own).await;
         if let Some(day) = newest {
             self.feed.changed_here(&self.database, &self.metrics, day).await;
@@ -157,7 +164,7 @@ impl RateFetch {
         }
         // The URL may hold a password.
         let failed = |error: reqwest::Error| Error::internal(error.without_url());
-        let mut response = request.send().await.map_err(failed)?;
+        let mut response = traces::send(request).await.map_err(failed)?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_MODIFIED => return Ok(None),

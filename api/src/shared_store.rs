@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::config::RedisUrl;
 use crate::error::{Error, Result};
 use crate::metrics::Metrics;
+use crate::telemetry::traces::{KeyValue, Span, SpanKind};
 
 /// What every key begins with. The number changes with the meaning of what is kept, so that releases that run side
 /// by side do not misread each other.
@@ -116,7 +117,18 @@ impl SharedStore {
         F: Future<Output = RedisResult<T>>,
     {
         let start = Instant::now();
+        let span = if self.link().is_some() {
+            Span::begin(SpanKind::Client, || format!("redis {purpose}").into())
+        } else {
+            Span::default()
+        };
+        span.set(|| [KeyValue::new("db.system.name", "redis"), KeyValue::new("dermaga.purpose", purpose)]);
         let (asked, answer) = Inner::ask(&self.0, link, call).await;
+        match asked {
+            Asked::Answered | Asked::Skipped => {}
+            Asked::Refused => span.failed("error reply"),
+            Asked::Failed => span.failed("no answer"),
+        }
         self.0.metrics.shared_store_asked(purpose, asked, start.elapsed());
         (asked, answer)
     }

@@ -23,6 +23,18 @@ impl Stopping {
     }
 }
 
+/// Says when the last request has ended. What requests rely on goes on until then.
+#[derive(Clone, Debug)]
+pub struct Served(watch::Receiver<bool>);
+
+impl Served {
+    /// Waits until no request runs any more.
+    pub async fn ended(&self) {
+        // An error means that the server is no more.
+        let _ = self.0.clone().wait_for(|ended| *ended).await;
+    }
+}
+
 /// Stops a server from elsewhere.
 #[derive(Clone, Debug)]
 pub struct Stopper {
@@ -48,4 +60,10 @@ impl Stopper {
 pub(crate) fn switch() -> (Arc<watch::Sender<bool>>, Stopping) {
     let (sender, receiver) = watch::channel(false);
     (Arc::new(sender), Stopping(receiver))
+}
+
+/// The switch of the end, and what follows it.
+pub(crate) fn last_switch() -> (watch::Sender<bool>, Served) {
+    let (sender, receiver) = watch::channel(false);
+    (sender, Served(receiver))
 }

@@ -9,10 +9,13 @@
 pub mod client;
 pub mod cpu;
 pub mod database;
+pub mod fanout;
 pub mod limit;
 pub mod measure;
 pub mod mode;
 pub mod peers;
 pub mod report;
+pub mod saturation;
 pub mod scenario;
 pub mod server;
+pub mod suite;

@@ -1,5 +1,6 @@
 //! One scenario, asked of one server by so many clients: what it took.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,13 +35,21 @@ pub struct Subject<'a> {
     pub subjects: Arc<Subjects>,
 }
 
-/// What was seen of one scenario under one load. Times of a request are as its client saw them.
+/// What was seen of one scenario under one load. Times of a request are as its client saw them. What an older file does
+/// not have is nothing.
+///
+/// Of a fan-out, what is said of requests is said of events: each receipt of one by one subscriber.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Measurement {
     /// The scenario.
     pub scenario: String,
     /// The load.
     pub load: String,
+    /// Clients that asked at once.
+    pub clients: usize,
+    /// Subscribers of a fan-out; 0 of everything else.
+    pub subscribers: usize,
     /// Requests that were answered.
     pub requests: usize,
     /// Of them those without errors, from 0 to 1.
@@ -55,8 +64,10 @@ pub struct Measurement {
     pub p99_ms: f64,
     /// Milliseconds of the longest.
     pub max_ms: f64,
-    /// SQL statements for each request. 0, as the three below it, where nothing counts them: beside peers.
+    /// SQL statements for each request. 0, as the four below it, where nothing counts them: beside peers.
     pub statements: f64,
+    /// Rows received from the database for each request.
+    pub rows: f64,
     /// Calls of batch functions for each request.
     pub batches: f64,
     /// Keys of those calls for each request.
@@ -69,6 +80,8 @@ pub struct Measurement {
     pub database_cpu_us: f64,
     /// Megabytes that the server kept at the end.
     pub resident_mb: f64,
+    /// Kilobytes by which the server grew for each subscriber of a fan-out.
+    pub subscriber_kb: f64,
 }
 
 impl Measurement {
@@ -114,6 +127,12 @@ where
 }
 
 impl Asked {
+    /// So many requests in all, and the times of those that succeeded.
+    pub fn of(requests: usize, mut times: Vec<Duration>, took: Duration) -> Self {
+        times.sort_unstable();
+        Self { requests, succeeded: times.len(), took, times }
+    }
+
     /// What one request took of each, with the processor time that server and database spent on all of them.
     pub fn measurement(&self, server_cpu: Duration, database_cpu: Duration) -> Measurement {
         Measurement {
@@ -153,29 +172,63 @@ pub async fn measure(subject: &Subject<'_>, scenario: Scenario, load: Load, seco
     };
     ask(load.clients, seconds / 4.0, request).await;
 
-    let before = clients[0].metrics().await;
-    let (cpu, database_cpu) = (subject.server.cpu(), subject.database.cpu());
+    let watch = Watch::start(&clients[0], subject.server, subject.database).await;
     let asked = ask(load.clients, seconds, |number, turn| request(number, turn + 1_000_000)).await;
-    let (cpu, database_cpu) = (subject.server.cpu() - cpu, subject.database.cpu() - database_cpu);
-    let after = clients[0].metrics().await;
-
-    let rise = |name: &str| -> f64 {
-        let sum = |of: &std::collections::HashMap<String, f64>| -> f64 {
-            of.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| value).sum()
-        };
-        sum(&after) - sum(&before)
-    };
-    let answers = |from: &str| rise(&format!("dermaga_cache_answers_total{{from=\"{from}\""));
-    let hits = answers("memory") + answers("shared") + answers("joined");
     Measurement {
         scenario: scenario.name.to_owned(),
         load: load.name.to_owned(),
-        statements: asked.each(rise("dermaga_operation_statements_sum")),
-        batches: asked.each(rise("dermaga_batch_keys_count")),
-        keys: asked.each(rise("dermaga_batch_keys_sum")),
-        hits: hits / (hits + answers("database")).max(1.0),
-        resident_mb: subject.server.resident() / 1_048_576.0,
-        ..asked.measurement(cpu, database_cpu)
+        clients: load.clients,
+        ..watch.stop(&asked).await
+    }
+}
+
+/// A look at the server and its database for as long as something is measured: what they count, and their CPU time.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    client: &'a Client,
+    server: &'a Server,
+    database: &'a Database,
+    counters: HashMap<String, f64>,
+    server_cpu: Duration,
+    database_cpu: Duration,
+}
+
+impl<'a> Watch<'a> {
+    /// Begins to look.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn start(client: &'a Client, server: &'a Server, database: &'a Database) -> Self {
+        // Counters first and CPU time last, so that the reading is no part of what is measured.
+        let counters = client.metrics().await;
+        Self { client, server, database, counters, server_cpu: server.cpu(), database_cpu: database.cpu() }
+    }
+
+    /// What the requests since then took, without the names of scenario and load.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn stop(self, asked: &Asked) -> Measurement {
+        let server_cpu = self.server.cpu() - self.server_cpu;
+        let database_cpu = self.database.cpu() - self.database_cpu;
+        let after = self.client.metrics().await;
+        let rise = |name: &str| -> f64 {
+            let sum = |of: &HashMap<String, f64>| -> f64 {
+                of.iter().filter(|(key, _)| key.starts_with(name)).map(|(_, value)| value).sum()
+            };
+            sum(&after) - sum(&self.counters)
+        };
+        let answers = |from: &str| rise(&format!("dermaga_cache_answers_total{{from=\"{from}\""));
+        let hits = answers("memory") + answers("shared") + answers("joined");
+        Measurement {
+            statements: asked.each(rise("dermaga_operation_statements_sum")),
+            rows: asked.each(rise("dermaga_operation_rows_sum")),
+            batches: asked.each(rise("dermaga_batch_keys_count")),
+            keys: asked.each(rise("dermaga_batch_keys_sum")),
+            hits: hits / (hits + answers("database")).max(1.0),
+            resident_mb: self.server.resident() / 1_048_576.0,
+            ..asked.measurement(server_cpu, database_cpu)
+        }
     }
 }
 
@@ -195,6 +248,8 @@ pub fn median(rounds: &[Measurement]) -> Measurement {
     Measurement {
         scenario: first.scenario,
         load: first.load,
+        clients: middle(rounds, |round| round.clients),
+        subscribers: first.subscribers,
         requests: rounds.iter().map(|round| round.requests).sum(),
         success: of(|round| round.success),
         throughput: of(|round| round.throughput),
@@ -203,13 +258,22 @@ pub fn median(rounds: &[Measurement]) -> Measurement {
         p99_ms: of(|round| round.p99_ms),
         max_ms: of(|round| round.max_ms),
         statements: of(|round| round.statements),
+        rows: of(|round| round.rows),
         batches: of(|round| round.batches),
         keys: of(|round| round.keys),
         hits: of(|round| round.hits),
         server_cpu_us: of(|round| round.server_cpu_us),
         database_cpu_us: of(|round| round.database_cpu_us),
         resident_mb: of(|round| round.resident_mb),
+        subscriber_kb: of(|round| round.subscriber_kb),
     }
+}
+
+/// The one in the middle, or the lower of two: a number that was there.
+fn middle(rounds: &[Measurement], number: fn(&Measurement) -> usize) -> usize {
+    let mut all: Vec<usize> = rounds.iter().map(number).collect();
+    all.sort_unstable();
+    all.get(all.len().saturating_sub(1) / 2).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -226,5 +290,21 @@ mod tests {
         assert_eq!((median(&rounds).p50_ms, median(&rounds).requests), (2.0, 60));
         assert_eq!(median(&rounds[..2]).p50_ms, 2.0);
         assert_eq!(median(&[]), Measurement::default());
+    }
+
+    /// A number of clients between two that were tried is one that nobody tried.
+    #[test]
+    fn clients_of_a_median_were_there() {
+        let with = |clients| Measurement { clients, ..Measurement::default() };
+        assert_eq!(median(&[with(64), with(16)]).clients, 16);
+        assert_eq!(median(&[with(64), with(16), with(32)]).clients, 32);
+    }
+
+    #[test]
+    fn what_failed_has_no_time() {
+        let asked = Asked::of(4, [30, 10, 20].map(Duration::from_millis).to_vec(), Duration::from_secs(2));
+        let seen = asked.measurement(Duration::from_micros(400), Duration::ZERO);
+        assert_eq!((seen.requests, seen.success, seen.throughput), (4, 0.75, 2.0));
+        assert_eq!((seen.p50_ms, seen.max_ms, seen.server_cpu_us), (20.0, 30.0, 100.0));
     }
 }

@@ -85,6 +85,7 @@ impl Contender {
         Measurement {
             scenario: "page".to_owned(),
             load: load.name.to_owned(),
+            clients: load.clients,
             resident_mb: self.server.resident() / 1_048_576.0,
             ..asked.measurement(cpu, database_cpu)
         }

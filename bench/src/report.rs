@@ -39,12 +39,14 @@ impl std::fmt::Debug for Figure {
 /// The figures that are compared.
 pub const FIGURES: &[Figure] = &[
     Figure { name: "statements", of: |seen| seen.statements, more_is_better: false },
+    Figure { name: "rows", of: |seen| seen.rows, more_is_better: false },
     Figure { name: "CPU µs", of: Measurement::cpu_us, more_is_better: false },
     Figure { name: "server CPU µs", of: |seen| seen.server_cpu_us, more_is_better: false },
     Figure { name: "p50 ms", of: |seen| seen.p50_ms, more_is_better: false },
     Figure { name: "p99 ms", of: |seen| seen.p99_ms, more_is_better: false },
     Figure { name: "requests/s", of: |seen| seen.throughput, more_is_better: true },
     Figure { name: "resident MB", of: |seen| seen.resident_mb, more_is_better: false },
+    Figure { name: "KB/subscriber", of: |seen| seen.subscriber_kb, more_is_better: false },
 ];
 
 impl Figure {
@@ -60,40 +62,59 @@ impl Figure {
     }
 }
 
-/// The table of a run.
+/// The tables of a run: requests, and below them the fan-outs.
 pub fn table(run: &Run) -> String {
     let mut text = format!("{}: {}\n", run.name, run.setting);
+    let (fanouts, requests): (Vec<&Measurement>, Vec<&Measurement>) =
+        run.measurements.iter().partition(|seen| seen.subscribers > 0);
+    if !requests.is_empty() {
+        request_table(&mut text, &requests);
+    }
+    if !fanouts.is_empty() {
+        fanout_table(&mut text, &fanouts);
+    }
+    text
+}
+
+fn request_table(text: &mut String, measurements: &[&Measurement]) {
     let _ = writeln!(
         text,
-        "{:<9} {:<5} {:>8} {:>7} {:>9} {:>8} {:>8} {:>8} {:>7} {:>7} {:>6} {:>9} {:>9} {:>7}",
+        "{:<9} {:<5} {:>7} {:>8} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7} {:>6} {:>9} {:>9} {:>7}",
         "scenario",
         "load",
+        "clients",
         "requests",
         "success",
         "req/s",
         "p50 ms",
         "p90 ms",
         "p99 ms",
+        "max ms",
         "stmts",
+        "rows",
         "batches",
         "hits",
         "server µs",
         "db µs",
         "MB"
     );
-    for seen in &run.measurements {
+    for seen in measurements {
         let _ = writeln!(
             text,
-            "{:<9} {:<5} {:>8} {:>6.1}% {:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>7.2} {:>5.1}% {:>9.0} {:>9.0} {:>7.1}",
+            "{:<9} {:<5} {:>7} {:>8} {:>6.1}% {:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>7.1} {:>7.2} \
+             {:>5.1}% {:>9.0} {:>9.0} {:>7.1}",
             seen.scenario,
             seen.load,
+            seen.clients,
             seen.requests,
             seen.success * 100.0,
             seen.throughput,
             seen.p50_ms,
             seen.p90_ms,
             seen.p99_ms,
+            seen.max_ms,
             seen.statements,
+            seen.rows,
             seen.batches,
             seen.hits * 100.0,
             seen.server_cpu_us,
@@ -101,10 +122,56 @@ pub fn table(run: &Run) -> String {
             seen.resident_mb
         );
     }
-    for seen in run.measurements.iter().filter(|seen| seen.success < 0.99) {
+    for seen in measurements.iter().filter(|seen| seen.success < 0.99) {
         let _ = writeln!(text, "{} {}: requests failed, so its figures say nothing", seen.scenario, seen.load);
     }
-    text
+}
+
+fn fanout_table(text: &mut String, measurements: &[&Measurement]) {
+    let _ = writeln!(
+        text,
+        "{:<9} {:>11} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>9} {:>9} {:>7} {:>7}",
+        "scenario",
+        "subscribers",
+        "events",
+        "in order",
+        "events/s",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "max ms",
+        "stmts",
+        "rows",
+        "server µs",
+        "db µs",
+        "MB",
+        "KB each"
+    );
+    for seen in measurements {
+        let _ = writeln!(
+            text,
+            "{:<9} {:>11} {:>8} {:>7.1}% {:>9.0} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>7.2} {:>7.2} {:>9.0} {:>9.0} \
+             {:>7.1} {:>7.1}",
+            seen.scenario,
+            seen.subscribers,
+            seen.requests,
+            seen.success * 100.0,
+            seen.throughput,
+            seen.p50_ms,
+            seen.p90_ms,
+            seen.p99_ms,
+            seen.max_ms,
+            seen.statements,
+            seen.rows,
+            seen.server_cpu_us,
+            seen.database_cpu_us,
+            seen.resident_mb,
+            seen.subscriber_kb
+        );
+    }
+    for seen in measurements.iter().filter(|seen| seen.success < 1.0) {
+        let _ = writeln!(text, "{} {}: events were lost, so its figures say nothing", seen.scenario, seen.subscribers);
+    }
 }
 
 /// What changed between two runs, and what of it is worse by more than `threshold` (a part of one).
@@ -217,6 +284,10 @@ pub fn html(runs: &[Run]) -> String {
                 .iter()
                 .filter_map(|run| Some((run.name.as_str(), (figure.of)(run.measurements.iter().find(same)?))))
                 .collect();
+            // As of a figure that this measurement does not have.
+            if values.iter().all(|(_, value)| *value <= 0.0) {
+                continue;
+            }
             let most = values.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
             let _ = write!(page, "<figure><figcaption>{}, {}</figcaption>", escape(&seen.scenario), escape(&seen.load));
             for (at, (name, value)) in values.iter().enumerate() {
@@ -266,6 +337,58 @@ mod tests {
         Run { name: name.to_owned(), at: 0, setting: "SQLite".to_owned(), measurements: vec![seen] }
     }
 
+    fn fanout(success: f64) -> Measurement {
+        Measurement {
+            scenario: "fanout".to_owned(),
+            load: "100".to_owned(),
+            clients: 1,
+            subscribers: 100,
+            requests: 2_000,
+            success,
+            throughput: 5_000.0,
+            subscriber_kb: 41.5,
+            ..Measurement::default()
+        }
+    }
+
+    /// A fan-out has its own headings, and of a server that does nothing else there is no other table.
+    #[test]
+    fn fanouts_stand_below_requests() {
+        let mut both = run("a", 100.0, 4.0);
+        both.measurements.insert(0, fanout(1.0));
+        let text = table(&both);
+        let heads: Vec<&str> = text.lines().filter(|line| line.starts_with("scenario")).collect();
+        assert!(heads.len() == 2 && heads[0].contains("req/s") && heads[1].contains("events/s"), "{text}");
+        let row: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(
+            (&row[..5], row.last()),
+            (&["fanout", "100", "2000", "100.0%", "5000"][..], Some(&"41.5")),
+            "{text}"
+        );
+        both.measurements.truncate(1);
+        assert!(!table(&both).contains("req/s"));
+    }
+
+    /// One event in a thousand that is lost is one too many.
+    #[test]
+    fn lost_events_are_told() {
+        let mut lost = run("a", 100.0, 4.0);
+        lost.measurements = vec![fanout(0.999)];
+        assert!(table(&lost).ends_with("fanout 100: events were lost, so its figures say nothing\n"));
+        lost.measurements = vec![fanout(1.0)];
+        assert!(!table(&lost).contains("lost"));
+    }
+
+    /// A figure of fan-outs has bars for them alone.
+    #[test]
+    fn the_page_leaves_out_what_has_no_such_figure() {
+        let mut both = run("a", 100.0, 4.0);
+        both.measurements.push(fanout(1.0));
+        let page = html(&[both]);
+        let (_, memory) = page.split_once("<h2>KB/subscriber").unwrap();
+        assert!(memory.contains("fanout, 100") && !memory.contains("page, one"), "{memory}");
+    }
+
     #[test]
     fn worse_is_what_is_slower_or_costs_more() {
         let (text, worse) = compare(&run("a", 100.0, 4.0), &run("b", 80.0, 2.0), 0.1);
@@ -301,5 +424,17 @@ mod tests {
     fn a_run_is_read_as_it_was_written() {
         let run = run("a", 1.5, 2.0);
         assert_eq!(serde_json::from_str::<Run>(&serde_json::to_string(&run).unwrap()).unwrap(), run);
+    }
+
+    /// A line of a history from before rows, clients and subscribers were measured.
+    #[test]
+    fn an_older_run_is_read() {
+        let line = r#"{"name":"cached","at":1762000000,"setting":"SQLite, 5000 payments","measurements":[{
+            "scenario":"page","load":"one","requests":500,"success":1.0,"throughput":100.5,"p50_ms":9.5,"p90_ms":11.0,
+            "p99_ms":14.0,"max_ms":20.0,"statements":2.0,"batches":1.0,"keys":50.0,"hits":0.0,"server_cpu_us":3000.0,
+            "database_cpu_us":0.0,"resident_mb":60.5}]}"#;
+        let seen = serde_json::from_str::<Run>(line).unwrap().measurements.remove(0);
+        assert_eq!((seen.throughput, seen.statements, seen.resident_mb), (100.5, 2.0, 60.5));
+        assert_eq!((seen.rows, seen.clients, seen.subscribers, seen.subscriber_kb), (0.0, 0, 0, 0.0));
     }
 }

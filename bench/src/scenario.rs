@@ -41,7 +41,8 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "mix", about: "95 reads of single payments and pages to 5 receipts", kind: Kind::Mix },
 ];
 
-const ONE: &str = "query ($id: ID!) { payment(id: $id) { reference version amount { amount } outstanding { amount } \
+/// One payment with its installments and receipts.
+pub const ONE: &str = "query ($id: ID!) { payment(id: $id) { reference version amount { amount } outstanding { amount } \
                    nextDue { dueDate } installments(first: 12) { nodes { sequence dueDate status amount { amount \
                    currency } outstanding { amount currency } } } receipts(first: 20) { nodes { amount { amount } \
                    receivedAt } } } }";
@@ -55,12 +56,14 @@ const LINES: &str = "query ($after: String) { payments(first: 20, after: $after)
 const DEEP: &str = "query ($after: String) { payments(first: 10, after: $after) { nodes { reference installments(first: \
                     6) { nodes { sequence allocations(first: 5) { nodes { amount { amount } receipt { method \
                     allocations { amount { amount } installment { sequence } } } } } } } } } }";
-const SEARCH: &str = "query ($search: String!) { commodities(search: $search, first: 20) { edges { score node { code \
+/// Commodities by words, with those above them.
+pub const SEARCH: &str = "query ($search: String!) { commodities(search: $search, first: 20) { edges { score node { code \
                       description ancestors { code description } } } } }";
 const QUOTE: &str = "query ($quantity: Decimal!) { exportDutyQuote(input: {hsCode: \"1801.00.10\", quantity: $quantity, unit: \"t\", \
                      filingDate: \"2026-02-10\", paymentDate: \"2025-08-08\"}) { ... on ExportDutyQuote { dutyForeign { amount \
                      } totalIdr { rounded { amount } } isEstimate steps { label formula value unit citation } } } }";
-const RECORD: &str = "mutation ($input: RecordReceiptInput!) { recordReceipt(input: $input) { payment { version } \
+/// A receipt.
+pub(crate) const RECORD: &str = "mutation ($input: RecordReceiptInput!) { recordReceipt(input: $input) { payment { version } \
                       userErrors { message } } }";
 const WORDS: &[&str] =
     &["cocoa beans", "minyak kelapa sawit", "coffee", "karet alam", "frozen shrimp", "choclat", "kayu", "nickel ore"];
@@ -111,6 +114,12 @@ impl Subjects {
         &self.open[place]
     }
 
+    /// A payment to be followed: for each number another, as far as there are others, and from the far end of the list,
+    /// where few requests of the scenarios go.
+    pub fn followed(&self, number: usize) -> &str {
+        &self.open[self.open.len() - 1 - number % self.open.len()]
+    }
+
     fn cursor(&self, dice: usize) -> &Value {
         let last = self.cursors.len().saturating_sub(1).max(1);
         &self.cursors[dice % last]
@@ -146,7 +155,8 @@ impl Scenario {
     }
 }
 
-fn receipt(payment: &str) -> Value {
+/// What records one rupiah for a payment.
+pub(crate) fn receipt(payment: &str) -> Value {
     json!({
         "idempotencyKey": Uuid::now_v7().to_string(), "paymentId": payment,
         "amount": { "amount": "1", "currency": "IDR" }, "receivedAt": "2026-10-30T09:00:00Z", "method": "CASH",

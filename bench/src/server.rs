@@ -78,7 +78,7 @@ fn port_in(output: impl Read + Send + 'static) -> Option<u64> {
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
     let port = lines.find_map(|line| {
         let line: serde_json::Value = serde_json::from_str(&line).ok()?;
-        line.pointer("/fields/port").or(line.get("port"))?.as_u64()
+        line.get("server.port").or(line.get("port"))?.as_u64()
     });
     // They must be read for as long as it writes.
     std::thread::spawn(move || lines.for_each(drop));

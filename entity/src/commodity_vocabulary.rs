@@ -10,6 +10,10 @@ pub struct Model {
     /// The word.
     #[sea_orm(primary_key, auto_increment = false)]
     pub word: String,
+    /// In the titles of about how many commodities.
+    pub in_titles: i64,
+    /// In the names of about how many commodities, titles included.
+    pub in_names: i64,
 }
 
 impl Entity {

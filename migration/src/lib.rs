@@ -15,6 +15,7 @@ mod m20261122_000008_create_commodity_prices;
 mod m20261122_000009_announce_duties;
 mod m20261122_000010_create_assistant;
 mod m20261122_000011_index_commodity_words;
+mod m20261123_000012_count_commodity_words;
 mod tell;
 
 use sea_orm_migration::MigratorTrait;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000009_announce_duties::Migration),
             Box::new(m20261122_000010_create_assistant::Migration),
             Box::new(m20261122_000011_index_commodity_words::Migration),
+            Box::new(m20261123_000012_count_commodity_words::Migration),
         ]
     }
 }

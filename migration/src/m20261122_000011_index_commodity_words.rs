@@ -15,12 +15,13 @@ pub(crate) struct Migration;
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        ddl::run(manager, UP).await?;
+        ddl::run(manager, COMMODITY_SEARCH).await?;
+        ddl::run(manager, COMMODITY_VOCABULARY).await?;
         let index = match manager.get_database_backend() {
-            DbBackend::Postgres => UP_ON_POSTGRES,
-            _ => UP_ON_SQLITE,
+            DbBackend::Postgres => UP_ON_POSTGRES.to_owned(),
+            _ => index_on_sqlite(""),
         };
-        ddl::run(manager, index).await?;
+        ddl::run(manager, &index).await?;
         tell::of_changes(manager, TABLES, "commodities").await
     }
 
@@ -32,9 +33,9 @@ impl MigrationTrait for Migration {
     }
 }
 
-const TABLES: &[&str] = &["commodity_search", "commodity_vocabulary"];
+pub(crate) const TABLES: &[&str] = &["commodity_search", "commodity_vocabulary"];
 
-const UP: &str = r#"
+pub(crate) const COMMODITY_SEARCH: &str = "
 -- `id` is in the order in which commodities that fit equally well are shown.
 -- `title` holds the words of the names up to their first comma or the like, `details` all other words.
 CREATE TABLE commodity_search (
@@ -44,12 +45,14 @@ CREATE TABLE commodity_search (
     title {text} NOT NULL,
     details {text} NOT NULL
 ) {table};
+";
 
+const COMMODITY_VOCABULARY: &str = "
 -- All words of `commodity_search`, and some that are there no longer.
 CREATE TABLE commodity_vocabulary (
     word {text} NOT NULL PRIMARY KEY
 ) {keyed_table};
-"#;
+";
 
 const UP_ON_POSTGRES: &str = r#"
 ALTER TABLE commodity_search ADD COLUMN document tsvector NOT NULL GENERATED ALWAYS AS (
@@ -61,9 +64,13 @@ CREATE INDEX commodity_search_document ON commodity_search USING gin (document) 
 "#;
 
 /// The index keeps no copy of the texts. It has to be told what stood there before.
-const UP_ON_SQLITE: &str = r#"
+pub(crate) fn index_on_sqlite(options: &str) -> String {
+    INDEX_ON_SQLITE.replace("{options}", options)
+}
+
+const INDEX_ON_SQLITE: &str = r#"
 CREATE VIRTUAL TABLE commodity_words USING fts5 (
-    title, details, content = 'commodity_search', content_rowid = 'id', tokenize = 'unicode61 remove_diacritics 0'
+    title, details, content = 'commodity_search', content_rowid = 'id', {options}tokenize = 'unicode61 remove_diacritics 0'
 );
 
 CREATE TRIGGER commodity_search_added AFTER INSERT ON commodity_search BEGIN

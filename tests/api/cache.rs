@@ -1,9 +1,12 @@
 //! The cache as clients and operators meet it.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use dermaga_tests::{
-    Answer, Backend, RedisServer, TestApp, TestAppBuilder, each_database, insert_payments, new_receipt, writers,
+    Answer, Backend, RedisServer, TestApp, TestAppBuilder, each_database, insert_payments, new_receipt, read_answer,
+    writers,
 };
 use redis::AsyncCommands;
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -119,6 +122,54 @@ each_database! {
         }
         until(&app, query, "/payment", &Value::Null).await;
         until(&app, query, "/payments/totalCount", &json!(0)).await;
+    }
+
+    /// A server that stops answers what it has begun to read. What others write meanwhile is still heard of.
+    async fn a_server_hears_until_its_last_answer(backend: Backend) {
+        let app = cached(backend).settings(|settings| settings.operations_listen = Some("127.0.0.1:0".to_owned()));
+        let app = app.spawn().await;
+        let metrics = format!("http://127.0.0.1:{}/metrics", app.operations_port.unwrap());
+        let until_heard_twice = async || {
+            let (mut before, start) = (None, Instant::now());
+            loop {
+                let text = app.client().get(&metrics).send().await.unwrap().text().await.unwrap();
+                let line = text.lines().find_map(|line| line.strip_prefix("dermaga_cache_heard_seconds_count "));
+                let heard = line.map_or(0, |count| count.parse::<u64>().unwrap());
+                if heard >= *before.get_or_insert(heard) + 2 {
+                    return;
+                }
+                assert!(start.elapsed() < Duration::from_secs(20), "the server does not hear of changes");
+            }
+        };
+        until_heard_twice().await;
+        let query = "{ payments { totalCount } }";
+        for _ in 0..2 {
+            assert_eq!(app.graphql(query).await.at("/payments/totalCount"), 0);
+        }
+
+        let body = json!({ "query": query }).to_string();
+        let (first, rest) = body.split_at(body.len() / 2);
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(app.address.trim_start_matches("http://")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(format!("{head}{first}").as_bytes()).unwrap();
+        assert!(read_answer(&mut stream).0.starts_with("HTTP/1.1 100 "));
+        let meanwhile = async {
+            let (payment, installments) = app.payment().reference("THEIRS").rows();
+            insert_payments(&app.database, vec![(payment, installments)]).await;
+            until_heard_twice().await;
+            stream.write_all(rest.as_bytes()).unwrap();
+            read_answer(&mut stream)
+        };
+        // The stop is told before anything is written.
+        let ((), (head, answer)) = tokio::join!(app.stop(), meanwhile);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}{answer}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(answer, json!({"data": {"payments": {"totalCount": 1}}}));
     }
 
     /// The layer can be left out.

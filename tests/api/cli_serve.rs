@@ -151,7 +151,7 @@ each_database! {
         let (url, _folder) = backend.empty_url().await;
         let cli = prepared(&url);
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--workers", "1", "--demo-payments", "5"];
-        let mut running = cli.start_reading(&arguments, |line| !line.contains("\"port\":"));
+        let mut running = cli.start_reading(&arguments, |line| !line.contains("\"server.port\":"));
         let mut stream = connect(running.port());
         assert_eq!(ask(&mut stream, "{ payments { totalCount } }"), json!({"payments": {"totalCount": 5}}));
         running.signal("TERM");

@@ -197,6 +197,17 @@ each_database! {
         }
     }
 
+    /// An import between two pages changes how many there are and not which list it is.
+    async fn a_cursor_outlives_an_import(backend: Backend) {
+        let app = TestApp::spawn(backend).await;
+        let first = app.graphql_with(SEARCH, json!({"search": "kakao", "first": 5})).await;
+        import(&app, "IV,180199,Iridescent shells,,1801,6").await;
+        let after = first.at("/commodities/pageInfo/endCursor");
+        let second = app.graphql_with(SEARCH, json!({"search": "kakao", "first": 5, "after": after})).await;
+        let all = search(&app, "kakao").await;
+        assert_eq!([codes(&first), codes(&second)].concat(), codes(&all)[..10]);
+    }
+
     /// Pages of a search cut one list: together they are all of it, each once.
     async fn pages_of_a_search_make_up_the_list(backend: Backend) {
         let app = TestApp::spawn(backend).await;

@@ -12,7 +12,7 @@ use dermaga_api::domain::currency::Currency;
 use dermaga_api::domain::money::Money;
 use dermaga_api::domain::plan::{EvenTerms, PlanTerms};
 use dermaga_api::payment_feed::PaymentFeed;
-use dermaga_api::store::{Database, DatabaseSettings};
+use dermaga_api::store::{Database, DatabaseSettings, Written};
 use dermaga_tests::proxy::{Cut, Proxy};
 use dermaga_tests::{Backend, NOW, TestApp};
 use entity::ids::{AccountId, PaymentId, ReceiptId};
@@ -54,6 +54,7 @@ fn author(account: AccountId) -> Author {
         time_zone: chrono_tz::Asia::Jakarta,
         request_id: "cut".to_owned(),
         meter: Arc::default(),
+        written: Written::default(),
     }
 }
 

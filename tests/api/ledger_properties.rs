@@ -18,7 +18,7 @@ use dermaga_api::domain::money::Money;
 use dermaga_api::domain::plan::{EvenTerms, PercentPart, PlanTerms};
 use dermaga_api::domain::rejection::Reason;
 use dermaga_api::payment_feed::PaymentFeed;
-use dermaga_api::store::{Database, accounts};
+use dermaga_api::store::{Database, Written, accounts};
 use dermaga_tests::{Backend, NOW, TestApp, each_database};
 use entity::ids::{AccountId, InstallmentId, PaymentId, ReceiptId};
 use entity::installment_plan::{Frequency, Remainder};
@@ -362,6 +362,7 @@ async fn run(database: &Database, changes: &Changes, steps: &[Step]) {
         time_zone: chrono_tz::Asia::Jakarta,
         request_id: "property".to_owned(),
         meter: Arc::default(),
+        written: Written::default(),
     };
     let mut client = Client {
         changes,

@@ -6,8 +6,13 @@ use dermaga_api::store::{Database, DatabaseSettings};
 use dermaga_tests::{Backend, Cli, TestApp, each_database};
 use entity::ids::PaymentId;
 use migration::Migrator;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
+
+/// One connection, as a server migrates SQLite by: of several, one may still know what another has dropped.
+async fn alone(url: &str) -> DatabaseConnection {
+    sea_orm::Database::connect(ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap()
+}
 
 each_database! {
     /// A release that is taken back leaves nothing behind, and can be put out again.
@@ -16,7 +21,7 @@ each_database! {
         // Makes the file, with the settings of the server.
         let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
         assert_eq!(database.migrate().await.unwrap(), Migrator::migrations().len());
-        let connection = sea_orm::Database::connect(&url).await.unwrap();
+        let connection = alone(&url).await;
         let first = schema(&connection).await;
         assert!(first.len() > 50, "a schema of {} things is not all of it", first.len());
 
@@ -46,7 +51,7 @@ each_database! {
     async fn each_migration_undoes_itself(backend: Backend) {
         let (url, _folder) = backend.empty_url().await;
         let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
-        let connection = sea_orm::Database::connect(&url).await.unwrap();
+        let connection = alone(&url).await;
         for step in 1..=Migrator::migrations().len() {
             let before = schema(&connection).await;
             Migrator::up(&connection, Some(1)).await.unwrap();
@@ -54,7 +59,7 @@ each_database! {
             // SQLite needs no triggers that tell of changes.
             let name = Migrator::migrations()[step - 1].name().to_owned();
             let needless = backend == Backend::Sqlite && name.contains("_announce_");
-            assert!(after.len() > before.len() || needless, "{name} makes nothing");
+            assert!(after != before || needless, "{name} makes nothing");
             Migrator::down(&connection, Some(1)).await.unwrap();
             // The migrator's own table comes with the first migration and stays.
             let left = schema(&connection).await.into_iter().filter(|thing| !thing.contains("seaql_migrations"));
@@ -305,7 +310,7 @@ fn servers_that_start_together_all_start() {
         assert_ne!(server.port(), 0);
     }
     let made = runtime.block_on(async {
-        let connection = sea_orm::Database::connect(&url).await.unwrap();
+        let connection = alone(&url).await;
         texts(&connection, "SELECT count(*)::text AS thing FROM payment").await
     });
     assert_eq!(made, ["20"]);

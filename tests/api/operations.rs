@@ -109,6 +109,7 @@ each_database! {
             ("dermaga_operation_duration_seconds_count{type=\"query\"}", 6),
             ("dermaga_operation_duration_seconds_count{type=\"invalid\"}", 3),
             ("dermaga_operation_statements_count{type=\"query\"}", 5),
+            ("dermaga_operation_rows_count{type=\"query\"}", 5),
             ("dermaga_errors_total{code=\"INVALID_PAGE\"}", 1),
             ("dermaga_errors_total{code=\"GRAPHQL_VALIDATION_FAILED\"}", 1),
             ("dermaga_errors_total{code=\"GRAPHQL_PARSE_FAILED\"}", 2),
@@ -122,6 +123,10 @@ each_database! {
         assert_eq!(after.count("dermaga_operation_statements_sum{type=\"query\"}"), 5);
         let again = Scrape::of(&app).await;
         assert!(again.rise_since(&after).is_empty(), "a scrape counts nothing");
+        // The code itself and its three ancestors are a row each.
+        post(&app, &json!({"query": "{ commodity(code: \"180100\") { ancestors { code } } }"})).await;
+        let rows = "dermaga_operation_rows_sum{type=\"query\"}";
+        assert_eq!(Scrape::of(&app).await.count(rows) - again.count(rows), 4);
     }
 
     /// A histogram adds up, and what the process and its connections do is there too.
@@ -133,6 +138,7 @@ each_database! {
             ("dermaga_operations_total", "counter"),
             ("dermaga_operation_duration_seconds", "histogram"),
             ("dermaga_operation_statements", "histogram"),
+            ("dermaga_operation_rows", "histogram"),
             ("dermaga_batch_keys", "histogram"),
             ("dermaga_database_connections", "gauge"),
             ("dermaga_build_info", "gauge"),

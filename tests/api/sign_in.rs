@@ -243,6 +243,7 @@ each_database! {
         app.clock.advance(30);
         let answer = app.session_with(&token).graphql(WHO).await;
         assert_eq!((answer.status, answer.codes()), (503, vec!["SERVICE_UNAVAILABLE"]));
+        assert_eq!(answer.body["errors"][0]["extensions"]["retryAfterSeconds"], 1);
         // A bad one is bad all the same.
         refused(&app, "x", "not valid").await;
         execute(&app, "ALTER TABLE gone RENAME TO account").await;

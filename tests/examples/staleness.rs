@@ -3,7 +3,8 @@
 //!     cargo run -p dermaga-tests --example staleness -- --database postgres --seconds 600
 //!     cargo run -p dermaga-tests --example staleness -- --database sqlite --layer unguarded
 //!
-//! PostgreSQL is found by TEST_POSTGRES_URL, Redis by TEST_REDIS_SERVER or in the path.
+//! PostgreSQL is found by TEST_POSTGRES_URL, its programs for a standby by TEST_POSTGRES_PROGRAMS, Redis by
+//! TEST_REDIS_SERVER or in the path.
 
 #![allow(clippy::print_stdout, reason = "a report for a person")]
 
@@ -41,6 +42,8 @@ enum Database {
 enum Cache {
     /// The cache as it is.
     On,
+    /// The cache, and a standby that is read; over PostgreSQL.
+    Standby,
     /// No cache.
     Off,
     /// The cache without its guard against late fills, which must be found wrong.
@@ -57,6 +60,7 @@ async fn main() -> ExitCode {
         },
         layer: match options.layer {
             Cache::On => Layer::On,
+            Cache::Standby => Layer::Standby,
             Cache::Off => Layer::Off,
             Cache::Unguarded => Layer::Unguarded,
         },
@@ -64,7 +68,7 @@ async fn main() -> ExitCode {
         accidents: !options.calm,
     };
     let Some(report) = staleness::run(&check).await else {
-        println!("TEST_POSTGRES_URL and a redis-server are needed");
+        println!("TEST_POSTGRES_URL, for a standby TEST_POSTGRES_PROGRAMS, and a redis-server are needed");
         return ExitCode::from(2);
     };
     println!("{report}");

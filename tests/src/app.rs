@@ -55,7 +55,7 @@ pub struct TestApp {
 pub struct TestAppBuilder {
     backend: Backend,
     settings: Settings,
-    /// The database of another server, to be shared with it.
+    /// A database that is there, such as that of another server, to be shared with it.
     shared_url: Option<String>,
 }
 
@@ -75,6 +75,8 @@ impl TestApp {
             // A busy machine must not look like a fault, unless a test is about faults.
             redis_timeout: Some("20000".to_owned()),
             log: Some("error".to_owned()),
+            // Nor must it be counted as one.
+            slow_operation: Some("0".to_owned()),
             // The whole suite passes with `DERMAGA_CACHE=off` too.
             cache: std::env::var("DERMAGA_CACHE").ok(),
             ..Settings::default()
@@ -187,6 +189,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Over a database that is there and filled.
+    pub fn over(mut self, url: &str) -> Self {
+        self.shared_url = Some(url.to_owned());
+        self
+    }
+
     /// Starts the server.
     pub async fn spawn(self) -> TestApp {
         self.try_spawn().await.expect("the server starts")
@@ -246,7 +254,7 @@ fn serve(config: &Config, clock: Clock, started: &mpsc::Sender<Started>) {
     actix_web::rt::System::new().block_on(async {
         let listener = Application::listen(config).unwrap();
         let database = Database::open(&config.serving_database()).await.unwrap();
-        match Application::build(config, listener, database, clock).await {
+        match Application::build(config, listener, database, clock, None).await {
             Ok(application) => {
                 let ready = Ready {
                     port: application.port(),

@@ -184,9 +184,10 @@ impl Running {
     /// Waits for the line that says on which port it listens.
     #[track_caller]
     pub fn port(&mut self) -> u16 {
-        let line = self.line_with("\"port\":");
+        let line = self.line_with("\"server.port\":");
         let line: Value = serde_json::from_str(&line).unwrap();
-        line["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_else(|| panic!("no port in {line}"))
+        let port = line["server.port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        port.unwrap_or_else(|| panic!("no port in {line}"))
     }
 
     /// Waits for a line of its log that contains `text`.

@@ -137,7 +137,7 @@ async fn sqlite_template() -> (TempDir, PathBuf) {
 }
 
 /// Tables, the curated commodities, the sample of the ECB's history and the demo account without payments.
-async fn fill(url: &str) {
+pub(crate) async fn fill(url: &str) {
     let database = Database::open(&DatabaseSettings::new(url)).await.unwrap();
     database.migrate().await.unwrap();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../api/data/samples/ecb-sample.csv");

@@ -17,6 +17,7 @@ mod databases;
 pub mod openai;
 pub mod proxy;
 mod redis;
+mod replication;
 mod rows;
 mod sign_in;
 pub mod staleness;
@@ -28,6 +29,7 @@ pub use changes::{Changed, MUTATIONS, change_body, money, new_key, new_payment, 
 pub use cli::{Cli, Ended, Running, binary, read_answer};
 pub use databases::{Backend, data_folder};
 pub use redis::RedisServer;
+pub use replication::Replication;
 pub use rows::{PaymentBuilder, insert_payments};
 pub use sign_in::{AUDIENCE, ISSUER, SECRET, Session, SigningKey, TestClock, TokenBuilder};
 

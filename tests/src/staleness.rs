@@ -1,5 +1,5 @@
 //! Looks for stale answers: two servers over one database, writers through both, a writer with plain SQL beside them,
-//! readers everywhere, and accidents.
+//! readers everywhere, and accidents. With a standby, too, that servers read.
 //!
 //! A payment's version says which of the servers' writes an answer has seen, and its description, which only the plain
 //! SQL changes, which of those. What a server has acknowledged must be in every answer that it is asked for later;
@@ -17,6 +17,7 @@ use crate::app::TestApp;
 use crate::cli::{Cli, Running};
 use crate::databases::Backend;
 use crate::redis::RedisServer;
+use crate::replication::Replication;
 use crate::writers::{self, Answered, Numbers, Write, Writers};
 
 /// Few enough that they are read and written at the same time all the time.
@@ -34,6 +35,8 @@ const WRITERS: u64 = 2;
 pub enum Layer {
     /// The cache.
     On,
+    /// The cache, and a standby that is read; over PostgreSQL alone.
+    Standby,
     /// Nothing.
     Off,
     /// The cache, with its guard against late fills taken out. It must be found wrong.
@@ -49,7 +52,7 @@ pub struct Check {
     pub layer: Layer,
     /// For how long.
     pub time: Duration,
-    /// Whether connections are cut, and Redis and servers killed.
+    /// Whether connections are cut, and Redis, servers and the standby killed.
     pub accidents: bool,
 }
 
@@ -60,6 +63,8 @@ pub struct Report {
     pub reads: u64,
     /// Where their keys came from: memory, shared, joined, database.
     pub from: BTreeMap<String, u64>,
+    /// Statements that the servers, as they ran at the end, had read on the standby.
+    pub on_standby: u64,
     /// Writes that a server acknowledged.
     pub writes: u64,
     /// Answers that lacked what the same server had acknowledged before it was asked.
@@ -109,16 +114,27 @@ pub async fn run(check: &Check) -> Option<Report> {
         return None;
     }
     let mut redis = RedisServer::start()?;
-    let app = TestApp::spawn(check.backend).await;
+    let (standby, app) = match check.layer {
+        Layer::Standby => {
+            let pair = Arc::new(Replication::start().await?);
+            let app = TestApp::builder(Backend::Postgres).over(&pair.primary_url()).spawn().await;
+            (Some(pair), app)
+        }
+        _ => (None, TestApp::spawn(check.backend).await),
+    };
     let mut ids = Vec::new();
     for n in 0..PAYMENTS {
         ids.push(writers::payment(&app, &format!("S-{n}"), "30000000000").await);
     }
-    let cli = Arc::new(Cli::over(&app.database_url));
+    let launch = Launch {
+        cli: Arc::new(Cli::over(&app.database_url)),
+        layer: check.layer,
+        standby: standby.as_deref().map(Replication::standby_url),
+    };
     let mut servers: Vec<Running> = Vec::new();
     let mut addresses = Vec::new();
     for _ in 0..SERVERS {
-        let (server, address) = start(&cli, check.layer, redis.url()).await;
+        let (server, address) = start(&launch, redis.url()).await;
         servers.push(server);
         addresses.push(Mutex::new(address));
     }
@@ -154,7 +170,7 @@ pub async fn run(check: &Check) -> Option<Report> {
     while Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(200 + numbers.below(600))).await;
         if check.accidents {
-            accident(&field, &app, &cli, check.layer, &mut redis, &mut servers, &mut numbers).await;
+            accident(&field, &app, &launch, standby.as_ref(), &mut redis, &mut servers, &mut numbers).await;
         }
     }
     field.over.store(true, Ordering::SeqCst);
@@ -163,6 +179,10 @@ pub async fn run(check: &Check) -> Option<Report> {
     }
     foreign.await.unwrap();
     let mut report = std::mem::take(&mut *lock(&field.report));
+    for address in &field.addresses {
+        let address = lock(address).clone();
+        report.on_standby += read_on_standby(&field.client, &address).await;
+    }
     for known in &field.known {
         let known = lock(known);
         report.foreign.extend(known.foreign.iter().map(|noted| noted.missing));
@@ -171,16 +191,35 @@ pub async fn run(check: &Check) -> Option<Report> {
     Some(report)
 }
 
+/// What servers are started with.
+#[derive(Clone)]
+struct Launch {
+    cli: Arc<Cli>,
+    layer: Layer,
+    /// The URL of the standby.
+    standby: Option<String>,
+}
+
+/// How many statements a server has read on the standby.
+async fn read_on_standby(client: &reqwest::Client, address: &str) -> u64 {
+    const READS: &str = "dermaga_standby_reads_total{from=\"standby\",reason=\"visible\"} ";
+    let text = client.get(format!("{address}/metrics")).send().await.unwrap().text().await.unwrap();
+    text.lines().find_map(|line| line.strip_prefix(READS)).map_or(0, |count| count.parse().unwrap())
+}
+
 /// Starts a server. On a thread of its own: whoever writes meanwhile holds a lock that the server waits for.
-async fn start(cli: &Arc<Cli>, layer: Layer, redis_url: String) -> (Running, String) {
-    let cli = Arc::clone(cli);
+async fn start(launch: &Launch, redis_url: String) -> (Running, String) {
+    let Launch { cli, layer, standby } = launch.clone();
     let start = move || {
         let mut options = vec!["--demo-payments", "0", "--demo-ticker", "0", "--redis-url", &redis_url];
         options.extend(match layer {
-            Layer::On => ["--cache", "on"],
+            Layer::On | Layer::Standby => ["--cache", "on"],
             Layer::Off => ["--cache", "off"],
             Layer::Unguarded => ["--cache-late-fills", "on"],
         });
+        if let Some(url) = &standby {
+            options.extend(["--database-read-url", url]);
+        }
         let (server, port) = cli.serve(&options);
         (server, format!("http://127.0.0.1:{port}"))
     };
@@ -191,35 +230,50 @@ async fn start(cli: &Arc<Cli>, layer: Layer, redis_url: String) -> (Running, Str
 async fn accident(
     field: &Field,
     app: &TestApp,
-    cli: &Arc<Cli>,
-    layer: Layer,
+    launch: &Launch,
+    standby: Option<&Arc<Replication>>,
     redis: &mut RedisServer,
     servers: &mut [Running],
     numbers: &mut Numbers,
 ) {
-    let name = match numbers.below(10) {
-        0 | 1 => {
+    let name = match (numbers.below(10), standby) {
+        (0 | 3 | 5, Some(standby)) => {
+            standby.pause().await;
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            standby.resume().await;
+            "the standby stood still"
+        }
+        (7, Some(standby)) => {
+            let standby = Arc::clone(standby);
+            let restart = move || {
+                standby.kill_standby();
+                standby.start_standby();
+            };
+            tokio::task::spawn_blocking(restart).await.unwrap();
+            "the standby was killed"
+        }
+        (0 | 1, _) => {
             redis.restart();
             "Redis lost everything"
         }
-        2 | 3 => {
+        (2 | 3, _) => {
             redis.pause();
             tokio::time::sleep(Duration::from_millis(400)).await;
             redis.resume();
             "Redis hung"
         }
-        4..=6 if app.backend == Backend::Postgres => {
+        (4..=6, _) if app.backend == Backend::Postgres => {
             cut(app, "AND query ILIKE 'LISTEN%'").await;
             "a listener was cut"
         }
-        7 | 8 if app.backend == Backend::Postgres => {
+        (7 | 8, _) if app.backend == Backend::Postgres => {
             cut(app, "").await;
             "all connections were cut"
         }
         _ => {
             let at = usize::try_from(numbers.below(SERVERS as u64)).unwrap();
             servers[at].signal("KILL");
-            let (server, address) = start(cli, layer, redis.url()).await;
+            let (server, address) = start(launch, redis.url()).await;
             servers[at] = server;
             *lock(&field.addresses[at]) = address;
             "a server was killed"
@@ -345,6 +399,7 @@ async fn write_plain_sql(field: &Field, database: &dermaga_api::store::Database)
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{} reads, keys from {:?}; {} writes; {:?}", self.reads, self.from, self.writes, self.accidents)?;
+        writeln!(f, "  statements read on the standby, since the servers were started last: {}", self.on_standby)?;
         writeln!(f, "  stale after acknowledgement on the same server: {}", self.stale)?;
         writeln!(f, "  plain SQL was missing for {}", Spread(&self.foreign))?;
         write!(f, "  writes through the other server were missing for {}", Spread(&self.elsewhere))

@@ -102,8 +102,9 @@ async fn main() {
         let mut found = 0;
         for _ in 0..options.times {
             let started = Instant::now();
-            let terms = words::search_words(text).into_iter().map(|word| vocabulary.term(word)).collect();
-            let filter = CommodityFilter { search: Some(Search::Words(terms)), ..CommodityFilter::default() };
+            let terms: Vec<_> = words::search_words(text).into_iter().map(|word| vocabulary.term(word)).collect();
+            let estimate = vocabulary.estimate(&terms);
+            let filter = CommodityFilter { search: Some(Search::Words(terms, estimate)), ..CommodityFilter::default() };
             let page = commodities::page(&reader, &filter, &PageRequest::forward(20, None)).await.unwrap();
             took.push(started.elapsed());
             if found == 0 && !page.rows.is_empty() {

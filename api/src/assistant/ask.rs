@@ -8,7 +8,6 @@ use chrono::NaiveDate;
 use futures_util::future::{join3, try_join};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
 
 use super::budget::Reserved;
 use super::calculation::{self, Calculation};
@@ -26,6 +25,7 @@ use super::wire::{Asked, Turn};
 use super::{Inner, scope, similarity, text};
 use crate::error::{Error, Result};
 use crate::loaders::Loads;
+use crate::telemetry::traces::{Span, SpanKind};
 
 /// A question, as it is compared with others.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -141,7 +141,8 @@ impl Work<'_> {
     /// Runs a stage, timed, in a span of its own.
     async fn staged<F: Future>(&self, stage: &'static str, work: F) -> F::Output {
         let start = Instant::now();
-        let output = work.instrument(tracing::info_span!("assistant", stage)).await;
+        let span = Span::begin(SpanKind::Internal, || format!("assistant {stage}").into());
+        let output = span.around(work).await;
         self.inner.metrics.stage(stage, start.elapsed());
         output
     }

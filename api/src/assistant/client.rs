@@ -21,6 +21,7 @@ use super::settings::{AssistantSettings, Endpoint};
 use super::wire;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::telemetry::traces::{self, KeyValue, Span, SpanKind, count};
 
 /// Calls in all: the first, and three more.
 const TRIES: u32 = 4;
@@ -208,7 +209,10 @@ impl Client {
     pub async fn embed(&self, model: &str, texts: &[String], deadline: Instant) -> Result<Embedded, CallError> {
         let request = wire::embedding_request(model, texts);
         let read = |body: &[u8]| wire::read_embeddings(body, texts.len());
-        let embedded = self.call(Kind::Embedding, &request, read, deadline).await?;
+        let span = self.generation(Kind::Embedding, model);
+        let embedded = span.clone().around(self.call(Kind::Embedding, &request, read, deadline)).await;
+        let embedded = embedded.inspect_err(|error| span.failed(error.code()))?;
+        span.set(|| [count("gen_ai.usage.input_tokens", embedded.tokens)]);
         self.metrics.used("embedding", embedded.tokens);
         Ok(embedded)
     }
@@ -218,11 +222,42 @@ impl Client {
     /// # Errors
     /// Why there is none.
     pub async fn chat(&self, request: &wire::Asked<'_>, deadline: Instant) -> Result<Completion, CallError> {
+        let span = self.generation(Kind::Chat, request.model);
         let request = wire::chat_request(request);
-        let completion = self.call(Kind::Chat, &request, wire::read_completion, deadline).await?;
+        let completion = span.clone().around(self.call(Kind::Chat, &request, wire::read_completion, deadline)).await;
+        let completion = completion.inspect_err(|error| span.failed(error.code()))?;
+        span.set(|| {
+            [
+                count("gen_ai.usage.input_tokens", completion.prompt_tokens),
+                count("gen_ai.usage.output_tokens", completion.completion_tokens),
+            ]
+        });
+        if let Some(model) = &completion.model {
+            span.set(|| [KeyValue::new("gen_ai.response.model", traces::bounded(model))]);
+        }
         self.metrics.used("prompt", completion.prompt_tokens);
         self.metrics.used("completion", completion.completion_tokens);
         Ok(completion)
+    }
+
+    /// The span of a call with all of its tries. It says which model and how many tokens, and no word of either side.
+    fn generation(&self, kind: Kind, model: &str) -> Span {
+        let operation = match kind {
+            Kind::Embedding => "embeddings",
+            Kind::Chat => "chat",
+        };
+        let span = Span::begin(SpanKind::Client, || format!("{operation} {model}").into());
+        span.set(|| {
+            let base = self.bases.first();
+            [
+                KeyValue::new("gen_ai.operation.name", operation),
+                // Its API, whoever serves it.
+                KeyValue::new("gen_ai.provider.name", "openai"),
+                KeyValue::new("gen_ai.request.model", model.to_owned()),
+                KeyValue::new("server.address", base.and_then(Url::host_str).unwrap_or_default().to_owned()),
+            ]
+        });
+        span
     }
 
     async fn call<T>(
@@ -295,7 +330,7 @@ impl Client {
         if let Some(authorization) = &self.authorization {
             call = call.header(AUTHORIZATION, authorization.clone());
         }
-        let mut response = call.send().await.map_err(|_| CallError::Unreachable)?;
+        let mut response = traces::send(call).await.map_err(|_| CallError::Unreachable)?;
         let status = response.status();
         let asked = response.headers().get(RETRY_AFTER).and_then(|value| backoff::retry_after(value.to_str().ok()?));
         let mut body = Vec::new();

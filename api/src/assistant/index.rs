@@ -18,6 +18,7 @@ use crate::cache::{Cache, Mark, Tag};
 use crate::error::{Error, Result};
 use crate::loaders::Loads;
 use crate::loaders::assistant::{SourceRows, SourcesKey};
+use crate::store::vectors::Comparison;
 
 /// What an index depends on: titles of regulations are among the commodities.
 pub const TAGS: [Tag; 2] = [Tag::Sources, Tag::Commodities];
@@ -91,7 +92,8 @@ impl Index {
 /// The index of now.
 #[derive(Debug)]
 pub struct Indexes {
-    key: SourcesKey,
+    model: String,
+    comparison: Comparison,
     cache: Cache,
     current: RwLock<Option<(Mark, Arc<Index>)>>,
     /// One builds, the others wait.
@@ -99,9 +101,9 @@ pub struct Indexes {
 }
 
 impl Indexes {
-    /// None yet, of what is to be loaded.
-    pub fn new(key: SourcesKey, cache: Cache) -> Self {
-        Self { key, cache, current: RwLock::default(), building: Mutex::default() }
+    /// None yet, of what has vectors of a model, which memory or the database compares.
+    pub fn new(model: String, comparison: Comparison, cache: Cache) -> Self {
+        Self { model, comparison, cache, current: RwLock::default(), building: Mutex::default() }
     }
 
     /// The index of what is stored now.
@@ -118,7 +120,8 @@ impl Indexes {
         }
         // Before the rows are read: what changes from here on drops what is built.
         let mark = self.cache.mark();
-        let rows = loads.one(self.key.clone()).await?;
+        let key = SourcesKey { model: self.model.clone(), comparison: self.comparison, since: mark };
+        let rows = loads.one(key).await?;
         let index = tokio::task::spawn_blocking(move || Arc::new(Index::new(&rows))).await.map_err(Error::internal)?;
         if let Some(mark) = mark {
             *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some((mark, Arc::clone(&index)));

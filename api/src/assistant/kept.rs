@@ -11,6 +11,7 @@ use tokio::sync::{OnceCell, watch};
 use crate::bounded::Bounded;
 use crate::cache::{Cache, Mark, Tag};
 use crate::error::{Error, Result};
+use crate::telemetry::traces::Span;
 
 /// Bytes of an entry that are counted: all entries are taken for alike, and bounded by their count.
 const ENTRY: usize = 1;
@@ -173,7 +174,8 @@ impl<K: Hash + Eq + Clone + 'static, V: Clone + 'static> Flights<K, V> {
         let (sender, receiver) = watch::channel(start);
         flights.insert(key.clone(), receiver.clone());
         let listed = Listed { flights: self.clone(), key: key.clone() };
-        let work = work(sender);
+        // In the trace of the first who asks.
+        let work = Span::current().around(work(sender));
         actix_web::rt::spawn(async move {
             let _listed = listed;
             work.await;

@@ -60,6 +60,7 @@ use crate::error::{Error, Result};
 use crate::loaders::{Loads, Source, operation};
 use crate::metrics::Metrics;
 use crate::store::Database;
+use crate::telemetry::traces::{KeyValue, Span, SpanKind};
 
 /// What an answer depends on: sources, regulations, rules, prices and rates.
 const TAGS: [Tag; 3] = [Tag::Sources, Tag::Commodities, Tag::Rates];
@@ -240,6 +241,8 @@ impl Assistant {
 
     /// Asks a question. What is the same and asked at the same time is asked once, for all who wait.
     pub fn ask(&self, source: Source, question: &Question) -> Asking {
+        // What an account has used today is told to nobody, so a standby may be without it.
+        let source = Source { reader: source.reader.from_primary(), ..source };
         let question = Question { text: question.text.trim().to_owned(), ..question.clone() };
         let key = Question { text: text::normal(&question.text), ..question.clone() };
         let deadline = Instant::now() + self.0.settings.deadline;
@@ -251,7 +254,8 @@ impl Assistant {
         let inner = Arc::clone(&self.0);
         let own_key = key.clone();
         let (progress, joined) = self.0.flights.board(&key, Progress::default(), |tell| async move {
-            inner.work(source, &question, own_key, &tell).await;
+            let span = Span::begin(SpanKind::Internal, || "assistant".into());
+            span.around(inner.work(source, &question, own_key, &tell)).await;
         });
         self.0.metrics.looked_up("answer", if joined { "joined" } else { "miss" });
         Asking { progress, cached: false, deadline }
@@ -284,6 +288,7 @@ impl Inner {
         self.metrics.stage("whole", started.elapsed());
         let done = verdict.map(|(verdict, keep)| {
             self.metrics.outcome(verdict.name());
+            Span::current().set(|| [KeyValue::new("dermaga.outcome", verdict.name())]);
             let is_answer = matches!(verdict, Verdict::Answer(_));
             let sources = tell.borrow().sources.clone();
             let outcome = Arc::new(ask::outcome(self.clock.new_id(), verdict, sources.as_ref()));

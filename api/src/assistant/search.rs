@@ -16,7 +16,7 @@ use super::vectors::{Vector, ordered};
 use crate::cache::Cache;
 use crate::error::{Result, chain};
 use crate::loaders::Loads;
-use crate::loaders::assistant::{NearestChunksKey, SourcesKey};
+use crate::loaders::assistant::NearestChunksKey;
 use crate::store::vectors::Comparison;
 
 /// How many chunks a database is asked for: more than are ordered, since its index only finds most of the nearest.
@@ -81,7 +81,7 @@ impl Search {
         let (entries, ttl) = (settings.cache_entries, settings.cache_ttl);
         let model = settings.embedding_model.clone();
         Self {
-            indexes: Indexes::new(SourcesKey { model: model.clone(), comparison }, cache.clone()),
+            indexes: Indexes::new(model.clone(), comparison, cache.clone()),
             model,
             comparison,
             cache: cache.clone(),
@@ -160,7 +160,7 @@ impl Search {
                 Some(ordered(compared.collect(), DEPTH))
             }
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "the database did not compare vectors; words alone are searched");
+                tracing::warn!(cause = %chain(&error), "the database did not compare vectors; words alone are searched");
                 None
             }
         }

@@ -121,7 +121,9 @@ impl Authenticator {
         let account = match tokens.accounts.find(&claims.account).await {
             Ok(account) => account.ok_or(Unauthenticated::NOT_VALID)?,
             Err(error) => {
-                tracing::error!(cause = %error.chain(), "an account cannot be looked up");
+                if !error.is_refused() {
+                    tracing::error!(cause = %error.chain(), "an account cannot be looked up");
+                }
                 return Err(Unauthenticated::UNAVAILABLE);
             }
         };

@@ -15,6 +15,7 @@ use super::tag::Tag;
 use crate::error::Result;
 use crate::loaders::{Key, Source};
 use crate::store::Served;
+use crate::telemetry::traces::{Span, count};
 
 /// Answers every key of a batch.
 ///
@@ -80,6 +81,13 @@ impl<'a, K: Key> Batch<'a, K> {
                 Ticket::Passenger(passenger) => joined.push((key.clone(), passenger)),
             }
         }
+        Span::current().event("cache", || {
+            [
+                count("dermaga.from.memory", served.memory),
+                count("dermaga.missing", wanted.len() + direct.len()),
+                count("dermaga.read_by_others", joined.len()),
+            ]
+        });
         // Before anything is read: a change from here on refuses what is read.
         let began = self.inner.generations.now();
         let claims = self.ask_shared(&mut wanted, began, &mut answers).await;
@@ -88,6 +96,9 @@ impl<'a, K: Key> Batch<'a, K> {
         if served.database > 0 {
             direct.extend(wanted.iter().map(|wanted| wanted.key.clone()));
             let read = K::load(self.source, &direct).await?;
+            // What others changed was heard of here, or is not in this memory for long. Redis is read by servers that have
+            // made a change and not told this one yet: nothing goes there that a standby may have been without.
+            let claims = claims.filter(|_| !self.source.reader.has_read_standby());
             self.keep(wanted, &read, began, claims);
             answers.extend(read);
         }

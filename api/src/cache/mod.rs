@@ -114,7 +114,8 @@ impl Cache {
         Self(None)
     }
 
-    /// Drops what depends on these. To be called after the commit; when it returns, nothing older is answered here.
+    /// Drops what depends on these. To be called after the commit, and after the way to a standby was told of it
+    /// ([`crate::store::Database::wrote`]); when it returns, nothing older is answered here.
     pub async fn changed(&self, tags: &[Tag], cause: Cause) {
         let Some(inner) = &self.0 else { return };
         inner.metrics.invalidations.with_label_values(&[cause.name()]).inc_by(tags.len() as u64);
@@ -126,7 +127,7 @@ impl Cache {
         }
     }
 
-    /// Drops everything.
+    /// Drops everything. To be called after [`crate::store::Database::wrote_anything`] when something may have changed.
     pub async fn flush(&self) {
         let Some(inner) = &self.0 else { return };
         inner.metrics.flushes.inc();

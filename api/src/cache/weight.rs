@@ -7,7 +7,7 @@ use entity::{
     refund, regulation, regulation_chunk,
 };
 
-use crate::domain::words::Vocabulary;
+use crate::domain::words::{KnownWord, Vocabulary};
 use crate::store::aging::Aging;
 use crate::store::commodities::Match;
 use crate::store::page::Page;
@@ -74,7 +74,7 @@ impl Weight for Match {
 
 impl Weight for Vocabulary {
     fn weight(&self) -> usize {
-        size_of::<Self>() + self.words().iter().map(|word| size_of::<String>() + word.len()).sum::<usize>()
+        size_of::<Self>() + self.words().map(|word| size_of::<KnownWord>() + word.len()).sum::<usize>()
     }
 }
 

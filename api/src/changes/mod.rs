@@ -38,7 +38,7 @@ use crate::domain::rejection::{Reason, Rejection};
 use crate::error::Error;
 use crate::payment_feed::PaymentFeed;
 use crate::store::idempotency_keys::{self, Known, Scope};
-use crate::store::{Database, Meter, Reader, Transient, Writes, ledgers};
+use crate::store::{Database, Meter, Reader, Transient, Writes, Written, ledgers};
 
 /// Makes changes. One for the whole server.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Author {
     pub request_id: String,
     /// Counts the statements of the operation.
     pub meter: Arc<Meter>,
+    /// Where the operation notes the position of its commits.
+    pub written: Written,
 }
 
 /// A request to change something.
@@ -259,20 +261,35 @@ impl Changes {
         match outcome {
             Ok(changes) => {
                 let ids = || changes.iter().map(|change| change.payment.id);
+                self.note_position(author).await;
                 self.cache.changed(&Tag::of_payments(author.account, ids()), Cause::Own).await;
                 self.feed.changed(ids());
                 Ok(Done::Changed(changes))
             }
             Err(Failure::DryRun(changes)) => Ok(Done::Changed(changes)),
             Err(Failure::Lingering) => Err(in_progress().into()),
-            Err(Failure::Replay(made)) => Ok(Done::Replayed(made)),
+            Err(Failure::Replay(made)) => {
+                // Perhaps made on another server, or here by an attempt whose answer was lost: nobody has told of it yet.
+                self.note_position(author).await;
+                self.cache.changed(&Tag::of_payments(author.account, made.payments()), Cause::Own).await;
+                self.feed.changed(made.payments());
+                Ok(Done::Replayed(made))
+            }
             Err(failure) => {
                 // Whether a commit came through that was not answered is not known here.
                 if matches!(failure, Failure::Error(_)) {
+                    self.database.wrote_anything();
                     self.cache.flush().await;
                 }
                 Err(failure)
             }
+        }
+    }
+
+    /// From here on the account reads where its change is visible.
+    async fn note_position(&self, author: &Author) {
+        if let Some(position) = self.database.wrote(author.account).await {
+            author.written.note(position);
         }
     }
 

@@ -8,6 +8,7 @@ mod problems;
 mod settings;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use crate::cache::CacheSettings;
 use crate::domain::duty::RupiahRounding;
 use crate::guard::Limits;
 use crate::rate_fetch::FetchSettings;
-use crate::store::DatabaseSettings;
+use crate::store::{DatabaseSettings, StandbySettings};
+use crate::telemetry::traces::TraceSettings;
 use problems::Problems;
 
 /// The settings, checked.
@@ -32,6 +34,8 @@ pub struct Config {
     pub operations_listen: Option<SocketAddr>,
     /// How to reach the database.
     pub database: DatabaseSettings,
+    /// How to reach the standby that is read while the server serves.
+    pub standby: Option<StandbySettings>,
     /// How to reach Redis.
     pub redis: Option<RedisUrl>,
     /// How long a request waits for Redis at the most.
@@ -78,6 +82,12 @@ pub struct Config {
     pub workers: usize,
     /// How long running requests get to end.
     pub shutdown_timeout: Duration,
+    /// How long an operation takes that is logged as slow; `None` for none.
+    pub slow_operation: Option<Duration>,
+    /// One in how many operations is profiled for the log; `None` for none.
+    pub profile_sample: Option<NonZeroU64>,
+    /// Where traces are sent; `None` for nowhere.
+    pub traces: Option<TraceSettings>,
     /// What is logged.
     pub log: String,
     /// How the log is written.
@@ -172,6 +182,8 @@ pub struct TransportLimits {
     pub batch: usize,
     /// Running operations on one WebSocket.
     pub subscriptions: usize,
+    /// How long a connection may be idle between two requests.
+    pub keep_alive: Duration,
     /// How long a client may take to send its body.
     pub body_timeout: Duration,
     /// How long a WebSocket may wait before its `connection_init`.
@@ -192,10 +204,11 @@ pub enum LogFormat {
 }
 
 impl Config {
-    /// The database as the server uses it: no statement outlives the operation that asked for it by much.
+    /// The database as the server uses it: with its standby, and no statement outlives the operation that asked for it
+    /// by much.
     pub fn serving_database(&self) -> DatabaseSettings {
         let statement_timeout = Some(self.transport.operation_timeout + Duration::from_secs(1));
-        DatabaseSettings { statement_timeout, ..self.database.clone() }
+        DatabaseSettings { statement_timeout, standby: self.standby.clone(), ..self.database.clone() }
     }
 }
 
@@ -213,6 +226,8 @@ impl Settings {
         let mut problems = Problems::default();
         let assistant = assistant::read(&self, &mut problems);
         let sign_in = sign_in(&self, &mut problems);
+        let traces = traces(&self, &mut problems);
+        let standby = standby(&self, &mut problems);
         let local = sign_in.is_none();
         let listen: SocketAddr = problems.parse("listen", self.listen, "127.0.0.1:8080", |_| true, "ADDRESS:PORT");
         if local && !listen.ip().is_loopback() {
@@ -271,18 +286,15 @@ impl Settings {
             window: problems.seconds("quota_window", self.quota_window, "60", 1..=86_400),
         };
         let ticker = problems.seconds("demo_ticker", self.demo_ticker, if local { "5" } else { "0" }, 0..=3_600);
+        let slow_operation = problems.milliseconds("slow_operation", self.slow_operation, "1000", 0..=3_600_000);
         let truth = |local| if local { "true" } else { "false" };
         let config = Config {
             listen,
             operations_listen,
             database,
+            standby,
             redis: self.redis_url.map(RedisUrl),
-            redis_timeout: Duration::from_millis(problems.count(
-                "redis_timeout",
-                self.redis_timeout,
-                "200",
-                1..=60_000,
-            )),
+            redis_timeout: problems.milliseconds("redis_timeout", self.redis_timeout, "200", 1..=60_000),
             cache,
             demo_payments: problems.count(
                 "demo_payments",
@@ -332,6 +344,7 @@ impl Settings {
                 body_bytes: problems.count("max_body_bytes", self.max_body_bytes, "1048576", 1..=16_777_216),
                 batch: problems.count("max_batch", self.max_batch, "0", 0..=100),
                 subscriptions: problems.count("max_subscriptions", self.max_subscriptions, "100", 1..=10_000),
+                keep_alive: problems.seconds("keep_alive", self.keep_alive, "5", 1..=3_600),
                 body_timeout: problems.seconds("body_timeout", self.body_timeout, "10", 1..=3_600),
                 connection_init_timeout: problems.seconds(
                     "connection_init_timeout",
@@ -343,6 +356,14 @@ impl Settings {
             },
             workers: problems.count("workers", self.workers, "0", 0..=1_024),
             shutdown_timeout: problems.seconds("shutdown_timeout", self.shutdown_timeout, "30", 1..=3_600),
+            slow_operation: Some(slow_operation).filter(|time| !time.is_zero()),
+            profile_sample: NonZeroU64::new(problems.count(
+                "profile_sample",
+                self.profile_sample,
+                "0",
+                0..=1_000_000_000,
+            )),
+            traces,
             log: self.log.unwrap_or_else(|| "info,actix_server=warn,sea_orm_migration=warn".to_owned()),
             log_format: match self.log_format.as_deref() {
                 None | Some("auto") => LogFormat::Auto,
@@ -356,6 +377,39 @@ impl Settings {
         };
         problems.none().map(|()| config)
     }
+}
+
+/// Where traces are sent, and how many.
+fn traces(settings: &Settings, problems: &mut Problems) -> Option<TraceSettings> {
+    let share = |share: &f64| (0.0..=1.0).contains(share);
+    let sample = problems.parse("trace_sample", settings.trace_sample.clone(), "1", share, "a share from 0 to 1");
+    let service = settings.otlp_service_name.clone().filter(|name| !name.trim().is_empty());
+    let service = service.unwrap_or_else(|| "dermaga".to_owned());
+    let url = settings.otlp_endpoint.as_ref().filter(|text| !text.is_empty())?.parse::<reqwest::Url>().ok();
+    // One that names a user is refused: keys go into OTEL_EXPORTER_OTLP_HEADERS. It is not repeated.
+    let good = |url: &reqwest::Url| {
+        ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none()
+    };
+    let endpoint = url.filter(good);
+    if endpoint.is_none() {
+        problems.note("otlp_endpoint: expected http://… or https://…, without a name and a password".to_owned());
+    }
+    Some(TraceSettings { endpoint: endpoint?, sample, service })
+}
+
+/// The standby: only beside a primary, and of the same kind.
+fn standby(settings: &Settings, problems: &mut Problems) -> Option<StandbySettings> {
+    let max_lag = problems.seconds("database_read_max_lag", settings.database_read_max_lag.clone(), "10", 1..=86_400);
+    let url = settings.database_read_url.clone()?;
+    let is_postgres = |url: &str| ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if !is_postgres(&url) {
+        // The URL itself may hold a password, so it is not repeated.
+        problems.note("database_read_url: expected postgres://…, a streaming replica of the database".to_owned());
+    }
+    if !settings.database_url.as_deref().is_some_and(is_postgres) {
+        problems.note("database_read_url: only beside a database_url of PostgreSQL; SQLite has no replicas".to_owned());
+    }
+    Some(StandbySettings { url, max_lag })
 }
 
 /// How callers sign in: with the secret or with the public keys, and never with half of what either needs.
@@ -441,13 +495,61 @@ mod tests {
             database_url: Some("mysql://root:secret@host".to_owned()),
             max_page_size: Some("0".to_owned()),
             graphiql: Some("maybe".to_owned()),
+            slow_operation: Some("1s".to_owned()),
+            profile_sample: Some("0.1".to_owned()),
             ..Settings::default()
         };
         let message = settings.check().unwrap_err().to_string();
-        for name in ["listen", "database_url", "max_page_size", "graphiql"] {
+        for name in ["listen", "database_url", "max_page_size", "graphiql", "slow_operation", "profile_sample"] {
             assert!(message.contains(name), "{name} in {message}");
         }
         assert!(!message.contains("secret"), "{message}");
+    }
+
+    /// Traces are off by default, and a receiver that cannot be meant is named without its password.
+    #[test]
+    fn traces_need_a_receiver() {
+        let with = |endpoint: &str, sample: &str| Settings {
+            otlp_endpoint: Some(endpoint.to_owned()),
+            trace_sample: Some(sample.to_owned()),
+            ..Settings::default()
+        };
+        assert_eq!(Settings::default().check().unwrap().traces, None);
+        assert_eq!(with("", "1").check().unwrap().traces, None);
+        let traces = with("http://localhost:4318", "0.25").check().unwrap().traces.unwrap();
+        assert_eq!((traces.endpoint.as_str(), traces.service.as_str()), ("http://localhost:4318/", "dermaga"));
+        assert!((0.24..0.26).contains(&traces.sample));
+        for (endpoint, sample) in [("localhost:4318", "1"), ("http://a:secret@host", "1"), ("http://host", "2")] {
+            let message = with(endpoint, sample).check().unwrap_err().to_string();
+            assert!(message.contains("otlp_endpoint") || message.contains("trace_sample"), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    /// A standby of nothing is a mistake, and so is one that is no PostgreSQL.
+    #[test]
+    fn a_standby_stands_beside_postgresql() {
+        let with = |database: Option<&str>, read: &str| {
+            let settings = Settings {
+                database_url: database.map(str::to_owned),
+                database_read_url: Some(read.to_owned()),
+                ..Settings::default()
+            };
+            settings.check().map_err(|error| error.to_string())
+        };
+        let primary = Some("postgres://primary/dermaga");
+        let config = with(primary, "postgres://standby/dermaga").unwrap();
+        assert!(config.database.standby.is_none(), "what only starts, imports or checks does not read it");
+        assert_eq!(config.serving_database().standby.unwrap().max_lag, Duration::from_secs(10));
+        for (database, read, words) in [
+            (None, "postgres://standby/dermaga", "SQLite has no replicas"),
+            (Some("sqlite://dermaga.db"), "postgres://standby/dermaga", "SQLite has no replicas"),
+            (primary, "sqlite://secret.db", "expected postgres://"),
+        ] {
+            let message = with(database, read).unwrap_err();
+            assert!(message.contains("database_read_url") && message.contains(words), "{message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 
     /// A misspelt key does nothing, which is worse than an error.

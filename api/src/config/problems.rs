@@ -73,6 +73,18 @@ impl Problems {
         Duration::from_secs(self.parse(name, given, default, |value| range.contains(value), expected))
     }
 
+    /// A time in whole milliseconds within a range.
+    pub(super) fn milliseconds(
+        &mut self,
+        name: &str,
+        given: Option<String>,
+        default: &'static str,
+        range: RangeInclusive<u64>,
+    ) -> Duration {
+        let expected = format!("a number of milliseconds from {} to {}", range.start(), range.end());
+        Duration::from_millis(self.parse(name, given, default, |value| range.contains(value), expected))
+    }
+
     /// Yes or no.
     pub(super) fn truth(&mut self, name: &str, given: Option<String>, default: &'static str) -> bool {
         self.parse(name, given, default, |_| true, "true or false")

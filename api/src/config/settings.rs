@@ -17,7 +17,8 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_LISTEN", value_name = "ADDRESS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub listen: Option<String>,
-    /// Address and port of /metrics and /health, away from the public ones [default: the same as listen]
+    /// Address and port of /metrics, /health and /log-filter, away from the public ones [default: as listen, without
+    /// /log-filter]
     #[arg(long, env = "DERMAGA_OPERATIONS_LISTEN", value_name = "ADDRESS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub operations_listen: Option<String>,
@@ -25,7 +26,16 @@ pub struct Settings {
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
-    /// Database connections at the most [default: 10]
+    /// A streaming replica (standby) of the PostgreSQL of database_url, to which reads go: postgres://…
+    /// [default: none, everything is read from the primary]
+    #[arg(long, env = "DATABASE_READ_URL", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_read_url: Option<String>,
+    /// Seconds that the standby may be behind; it is left out while it is further behind [default: 10]
+    #[arg(long, env = "DERMAGA_DATABASE_READ_MAX_LAG", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub database_read_max_lag: Option<String>,
+    /// Database connections at the most, to each server [default: 10]
     #[arg(long, env = "DERMAGA_DATABASE_MAX_CONNECTIONS", value_name = "COUNT", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub database_max_connections: Option<String>,
@@ -285,6 +295,10 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_MAX_SUBSCRIPTIONS", value_name = "COUNT", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub max_subscriptions: Option<String>,
+    /// Seconds that a connection may be idle between two requests [default: 5]
+    #[arg(long, env = "DERMAGA_KEEP_ALIVE", value_name = "SECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<String>,
     /// Seconds that a client may take to send its body [default: 10]
     #[arg(long, env = "DERMAGA_BODY_TIMEOUT", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
@@ -305,6 +319,26 @@ pub struct Settings {
     #[arg(long, env = "DERMAGA_SHUTDOWN_TIMEOUT", value_name = "SECONDS", global = true)]
     #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
     pub shutdown_timeout: Option<String>,
+    /// Milliseconds from which on an operation is logged as slow; 0 for none [default: 1000]
+    #[arg(long, env = "DERMAGA_SLOW_OPERATION", value_name = "MILLISECONDS", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub slow_operation: Option<String>,
+    /// One in how many operations is profiled, and its profile logged; 0 for none [default: 0]
+    #[arg(long, env = "DERMAGA_PROFILE_SAMPLE", value_name = "COUNT", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub profile_sample: Option<String>,
+    /// Where traces are sent, by OTLP over HTTP: http://HOST:4318 [default: none, no traces]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", hide_env_values = true, global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
+    /// The name of this program in traces [default: dermaga]
+    #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub otlp_service_name: Option<String>,
+    /// The share of requests that are traced where their sender has not decided it: "0.1" for a tenth [default: 1]
+    #[arg(long, env = "DERMAGA_TRACE_SAMPLE", value_name = "SHARE", global = true)]
+    #[serde(deserialize_with = "scalar", skip_serializing_if = "Option::is_none")]
+    pub trace_sample: Option<String>,
     /// What is logged, by module: info, debug, dermaga_api=debug,warn …
     /// [default: info,actix_server=warn,sea_orm_migration=warn]
     #[arg(long, env = "DERMAGA_LOG", value_name = "FILTER", global = true)]

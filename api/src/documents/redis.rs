@@ -37,7 +37,7 @@ impl Shared {
         if Hash::of(&text) == *hash {
             return Some(text.into());
         }
-        tracing::warn!(%hash, "a document in Redis is not the one of its hash; it is not used");
+        tracing::warn!(document = %hash, "a document in Redis is not the one of its hash; it is not used");
         None
     }
 

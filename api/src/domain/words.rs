@@ -8,7 +8,7 @@ use unicode_normalization::char::is_combining_mark;
 
 mod vocabulary;
 
-pub use vocabulary::{Term, Vocabulary};
+pub use vocabulary::{Estimate, KnownWord, Term, Vocabulary};
 
 /// Counted up when the words of a text change: what was indexed with another number is indexed again.
 pub const REVISION: i32 = 1;

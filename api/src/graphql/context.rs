@@ -20,6 +20,7 @@ use crate::loaders::{Key, Loads};
 use crate::payment_feed::PaymentFeed;
 use crate::quota::Budget;
 use crate::rate_feed::RateFeed;
+use crate::store::Written;
 
 /// How long the clock is trusted to go on as it does.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
@@ -95,6 +96,8 @@ pub struct RequestContext {
     pub assistant: Assistant,
     /// How long the operation may take.
     pub patience: Patience,
+    /// Where the log was after what it committed.
+    pub written: Written,
 }
 
 /// How long an operation may take at the least, whatever the deadline of operations is: a field that waits for a model

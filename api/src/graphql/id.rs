@@ -3,6 +3,8 @@
 //! The three letters in front tell a person at a help desk what they are looking at. A client passes an id back
 //! and takes nothing from it.
 
+use std::fmt;
+
 use async_graphql::ID;
 use entity::ids::{InstallmentId, PaymentId, ReceiptId, RefundId};
 use uuid::Uuid;
@@ -36,21 +38,27 @@ pub enum GlobalId {
     Answer(Uuid),
 }
 
+impl fmt::Display for GlobalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payment(id) => write!(f, "{}_{}", PaymentId::PREFIX, id.0.simple()),
+            Self::Installment(id) => write!(f, "{}_{}", InstallmentId::PREFIX, id.0.simple()),
+            Self::Receipt(id) => write!(f, "{}_{}", ReceiptId::PREFIX, id.0.simple()),
+            Self::Refund(id) => write!(f, "{}_{}", RefundId::PREFIX, id.0.simple()),
+            Self::Commodity(code) => write!(f, "com_{code}"),
+            Self::DutyMeasure(code) => write!(f, "mea_{code}"),
+            Self::Regulation(number) => write!(f, "reg_{number}"),
+            Self::RegulationChunk(id) => write!(f, "chu_{id}"),
+            Self::Prompt(name) => write!(f, "pro_{name}"),
+            Self::Answer(id) => write!(f, "ans_{}", id.simple()),
+        }
+    }
+}
+
 impl GlobalId {
     /// The id as text.
     pub fn encode(&self) -> ID {
-        match self {
-            Self::Payment(id) => ID(id.global()),
-            Self::Installment(id) => ID(id.global()),
-            Self::Receipt(id) => ID(id.global()),
-            Self::Refund(id) => ID(id.global()),
-            Self::Commodity(code) => ID(format!("com_{code}")),
-            Self::DutyMeasure(code) => ID(format!("mea_{code}")),
-            Self::Regulation(number) => ID(format!("reg_{number}")),
-            Self::RegulationChunk(id) => ID(format!("chu_{id}")),
-            Self::Prompt(name) => ID(format!("pro_{name}")),
-            Self::Answer(id) => ID(format!("ans_{}", id.simple())),
-        }
+        ID(self.to_string())
     }
 
     /// Reads an id.

@@ -8,11 +8,14 @@
 pub mod context;
 pub mod id;
 pub mod input;
+pub mod json;
 mod mutation;
 pub mod pagination;
 mod query;
+pub mod repeats;
 pub mod rows;
 pub mod scalars;
+pub mod spans;
 pub mod subgraph;
 mod subscription;
 pub mod timing;
@@ -42,12 +45,12 @@ pub fn schema(subgraph: bool) -> Schema {
     if subgraph { Schema::Subgraph(builder(SubgraphQuery).finish()) } else { Schema::Ordinary(builder(Query).finish()) }
 }
 
-/// Builds the schema so that it times the stages of each request, for a profile.
+/// Builds the schema so that it times the stages of each request for a profile, and makes spans of them for a trace.
 pub fn timed_schema(subgraph: bool) -> Schema {
     if subgraph {
-        Schema::Subgraph(builder(SubgraphQuery).extension(timing::Timing).finish())
+        Schema::Subgraph(builder(SubgraphQuery).extension(timing::Timing).extension(spans::Spans).finish())
     } else {
-        Schema::Ordinary(builder(Query).extension(timing::Timing).finish())
+        Schema::Ordinary(builder(Query).extension(timing::Timing).extension(spans::Spans).finish())
     }
 }
 

@@ -22,6 +22,7 @@ use crate::domain::ledger::Fx;
 use crate::domain::rejection::{Reason, Rejection};
 use crate::error::{Error, Result};
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
+use crate::telemetry::traces::Span;
 
 /// Everything that can be changed.
 #[derive(Clone, Copy, Debug)]
@@ -169,10 +170,12 @@ async fn run<C: Command + 'static>(ctx: &Context<'_>, terms: Terms, command: Rea
         time_zone: request.caller.time_zone,
         request_id: request.request_id.clone(),
         meter: Arc::clone(request.loads.meter()),
+        written: request.written.clone(),
     };
     // A task of its own: whoever gives up waiting for a write does not stop it half way.
     let changes = request.changes.clone();
-    let change = actix_web::rt::spawn(async move { changes.run(&author, &mode, &command).await });
+    let change = async move { changes.run(&author, &mode, &command).await };
+    let change = actix_web::rt::spawn(Span::current().around(change));
     match change.await.map_err(Error::internal)? {
         Ok(done) => {
             // What an earlier field of this operation loaded is old now.

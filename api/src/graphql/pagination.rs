@@ -5,12 +5,14 @@
 
 use std::fmt::Debug;
 
-use async_graphql::{OutputType, SimpleObject};
+use async_graphql::parser::types::Field;
+use async_graphql::{ContainerType, OutputType, SimpleObject};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat};
 use uuid::Uuid;
 
+use super::rows::{Ready, Row, Writer};
 use super::types::commodity::Commodity;
 use super::types::installment::Installment;
 use super::types::payment::Payment;
@@ -39,10 +41,26 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
+impl Ready for PageInfo {
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
+        match field.name.node.as_str() {
+            "hasNextPage" => to.scalar(self.has_next_page),
+            "hasPreviousPage" => to.scalar(self.has_previous_page),
+            "startCursor" => to.scalar(&self.start_cursor),
+            "endCursor" => to.scalar(&self.end_cursor),
+            _ => false,
+        }
+    }
+}
+
+// The attribute below takes names alone.
+type PaymentRow = Row<Payment>;
+type InstallmentRow = Row<Installment>;
+
 /// One row of a page with its position in the list.
 #[derive(Clone, Debug, SimpleObject)]
-#[graphql(concrete(name = "PaymentEdge", params(Payment)))]
-#[graphql(concrete(name = "InstallmentEdge", params(Installment)))]
+#[graphql(concrete(name = "PaymentEdge", params(PaymentRow)))]
+#[graphql(concrete(name = "InstallmentEdge", params(InstallmentRow)))]
 #[graphql(concrete(name = "CommodityChildEdge", params(Commodity)))]
 #[graphql(concrete(name = "ReceiptEdge", params(Receipt)))]
 #[graphql(concrete(name = "AllocationEdge", params(Allocation)))]
@@ -54,6 +72,19 @@ pub struct Edge<T: OutputType> {
     pub cursor: String,
     /// The row.
     pub node: T,
+}
+
+impl<T: Ready> Ready for Edge<Row<T>>
+where
+    Self: ContainerType,
+{
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
+        match field.name.node.as_str() {
+            "cursor" => to.plain(&self.cursor),
+            "node" => to.object(&self.node.0, field),
+            _ => false,
+        }
+    }
 }
 
 /// A list that pages are cut from: what makes a cursor its own.

@@ -351,7 +351,9 @@ async fn read_search(ctx: &Context<'_>, text: &str) -> Result<Option<Search>> {
         Typed::Code(digits) => Some(Search::Code(digits)),
         Typed::Words(words) => {
             let vocabulary = ctx.load(CommodityVocabularyKey).await?;
-            Some(Search::Words(words.into_iter().map(|word| vocabulary.term(word)).collect()))
+            let terms: Vec<_> = words.into_iter().map(|word| vocabulary.term(word)).collect();
+            let estimate = vocabulary.estimate(&terms);
+            Some(Search::Words(terms, estimate))
         }
     })
 }

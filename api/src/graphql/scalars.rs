@@ -1,5 +1,7 @@
 //! Scalars: texts on the wire, exact values inside. None goes through a float.
 
+use std::fmt;
+
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{Datelike, DurationRound, NaiveDate, SecondsFormat, TimeDelta, Utc};
 
@@ -16,7 +18,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(code: &'static str, message: impl std::fmt::Display) -> Self {
+    fn new(code: &'static str, message: impl fmt::Display) -> Self {
         Self { code, message: message.to_string() }
     }
 
@@ -100,8 +102,14 @@ impl ScalarType for Date {
     }
 
     fn to_value(&self) -> Value {
+        Value::String(self.to_string())
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // As chrono shows a day of a year with four digits; its own formats are read anew each time.
-        Value::String(self.0.to_string())
+        self.0.fmt(f)
     }
 }
 
@@ -134,7 +142,13 @@ impl ScalarType for DateTime {
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        Value::String(self.to_string())
+    }
+}
+
+impl fmt::Display for DateTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Times the stages of a request. Only in the schema that serves profiles: an extension costs every field.
+//! Times the stages of a request. Only in the schema that serves profiles and traces: an extension costs every field.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation};
@@ -8,7 +8,7 @@ use async_graphql::{Response, ServerError, ValidationResult};
 
 /// How long each stage took. Put one into the data of a request to have it filled.
 #[derive(Clone, Debug, Default)]
-pub struct Stages(Arc<Mutex<Taken>>);
+pub struct Stopwatch(Arc<Mutex<Laps>>);
 
 /// The times.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,14 +19,48 @@ pub struct Taken {
     pub execute: Duration,
 }
 
-impl Stages {
-    /// What was measured so far.
-    pub fn taken(&self) -> Taken {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Debug, Default)]
+struct Laps {
+    validate: Lap,
+    execute: Lap,
+}
+
+/// A stage that has not begun, is under way, or has ended.
+#[derive(Debug, Default)]
+enum Lap {
+    #[default]
+    Ahead,
+    Since(Instant),
+    Took(Duration),
+}
+
+impl Lap {
+    fn begin(&mut self) {
+        *self = Self::Since(Instant::now());
     }
 
-    fn note(&self, set: impl FnOnce(&mut Taken)) {
-        set(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn end(&mut self) {
+        *self = Self::Took(self.time());
+    }
+
+    fn time(&self) -> Duration {
+        match self {
+            Self::Ahead => Duration::ZERO,
+            Self::Since(start) => start.elapsed(),
+            Self::Took(time) => *time,
+        }
+    }
+}
+
+impl Stopwatch {
+    /// What was measured so far, a stage that was given up included.
+    pub fn taken(&self) -> Taken {
+        let laps = self.laps();
+        Taken { validate: laps.validate.time(), execute: laps.execute.time() }
+    }
+
+    fn laps(&self) -> MutexGuard<'_, Laps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,19 +83,25 @@ impl Extension for TimingExtension {
         ctx: &ExtensionContext<'_>,
         next: NextValidation<'_>,
     ) -> Result<ValidationResult, Vec<ServerError>> {
-        let start = Instant::now();
+        let stopwatch = ctx.data_opt::<Stopwatch>();
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.laps().validate.begin();
+        }
         let result = next.run(ctx).await;
-        if let Ok(stages) = ctx.data::<Stages>() {
-            stages.note(|taken| taken.validate = start.elapsed());
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.laps().validate.end();
         }
         result
     }
 
     async fn execute(&self, ctx: &ExtensionContext<'_>, name: Option<&str>, next: NextExecute<'_>) -> Response {
-        let start = Instant::now();
+        let stopwatch = ctx.data_opt::<Stopwatch>();
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.laps().execute.begin();
+        }
         let response = next.run(ctx, name).await;
-        if let Ok(stages) = ctx.data::<Stages>() {
-            stages.note(|taken| taken.execute = start.elapsed());
+        if let Some(stopwatch) = stopwatch {
+            stopwatch.laps().execute.end();
         }
         response
     }

@@ -17,7 +17,7 @@ mod values;
 use std::sync::Arc;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::{Pos, Positioned, Value, Variables};
+use async_graphql::{Name, Pos, Positioned, Value, Variables};
 
 use crate::bounded::Bounded;
 use crate::error::code;
@@ -91,7 +91,9 @@ pub struct Refusal {
 pub struct Admitted {
     /// The parsed document.
     pub document: ExecutableDocument,
-    /// What kind of operation is meant.
+    /// The name of the operation that is meant, if it has one.
+    pub name: Option<Name>,
+    /// What kind of operation it is.
     pub kind: OperationType,
     /// What the operation costs.
     pub cost: u64,
@@ -145,16 +147,16 @@ impl Guard {
     pub fn admit(&self, text: &str, name: Option<&str>, variables: &Variables) -> Result<Admitted, Refusal> {
         let refused = |code, message: String| Refusal { code, message, position: None };
         let document = self.parse(text)?;
-        let operation = operation(&document.operations, name)
+        let (name, operation) = operation(&document.operations, name)
             .map_err(|message| refused(code::VALIDATION_FAILED, message.to_owned()))?;
         if let Some(name) = missing_variable(&operation.node, variables) {
             let message = format!("the variable ${name} is needed and not given");
             return Err(refused(code::VALIDATION_FAILED, message));
         }
-        let kind = operation.node.ty;
+        let (name, kind) = (name.cloned(), operation.node.ty);
         let cost = self.measure(&document, &operation.node, variables)?;
         let document = ExecutableDocument::clone(&document);
-        Ok(Admitted { document, kind, cost: cost.cost, public: cost.public })
+        Ok(Admitted { document, name, kind, cost: cost.cost, public: cost.public })
     }
 
     /// Parses a text, or finds what came of it the last time: front ends send few documents, and often.
@@ -196,16 +198,19 @@ impl Guard {
     }
 }
 
-/// The operation that is meant.
+/// The operation that is meant, with its name.
 fn operation<'a>(
     operations: &'a DocumentOperations,
     name: Option<&str>,
-) -> Result<&'a Positioned<OperationDefinition>, &'static str> {
+) -> Result<(Option<&'a Name>, &'a Positioned<OperationDefinition>), &'static str> {
     match (operations, name) {
-        (DocumentOperations::Single(operation), None) => Ok(operation),
-        (DocumentOperations::Multiple(all), Some(name)) => all.get(name).ok_or("the document has no such operation"),
-        (DocumentOperations::Multiple(all), None) => match all.values().next().filter(|_| all.len() == 1) {
-            Some(only) => Ok(only),
+        (DocumentOperations::Single(operation), None) => Ok((None, operation)),
+        (DocumentOperations::Multiple(all), Some(name)) => {
+            let named = all.get_key_value(name).ok_or("the document has no such operation")?;
+            Ok((Some(named.0), named.1))
+        }
+        (DocumentOperations::Multiple(all), None) => match all.iter().next().filter(|_| all.len() == 1) {
+            Some((name, only)) => Ok((Some(name), only)),
             None => Err("the document has several operations: name one"),
         },
         (DocumentOperations::Single(_), Some(_)) => Err("the document has no such operation"),

@@ -11,27 +11,33 @@ use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::response::{self, MediaType};
+use super::traced::traced;
 use super::{live, websocket};
 use crate::app::State;
 use crate::config::TransportLimits;
 use crate::error::code;
 use crate::pipeline::{self, Envelope, Executed, GraphqlRequest, Peer, Prepared, Refusal};
+use crate::store::standby::NoPosition;
 
 /// The header that asks for a profile.
 pub(super) const PROFILE: &str = "x-dermaga-profile";
 
 /// A request in a JSON body.
 pub async fn post(http: HttpRequest, payload: Payload, state: Data<State>) -> HttpResponse {
+    traced(&http, answer_post(&http, payload, &state)).await
+}
+
+async fn answer_post(http: &HttpRequest, payload: Payload, state: &Data<State>) -> HttpResponse {
     let request_id = new_request_id();
-    let Some(media) = MediaType::accepted(&http) else { return not_acceptable(&request_id) };
-    let request = match read_body(&http, payload, &state.transport).await {
+    let Some(media) = MediaType::accepted(http) else { return not_acceptable(&request_id) };
+    let request = match read_body(http, payload, &state.transport).await {
         Ok(body) if state.transport.batch > 0 && body.trim_ascii_start().starts_with(b"[") => {
-            return batch(&http, &state, request_id, &body).await;
+            return batch(http, state, request_id, &body).await;
         }
         Ok(body) => GraphqlRequest::from_json(&body),
         Err(refusal) => Err(refusal),
     };
-    answer(&http, &state, media, request_id, request).await
+    answer(http, state, media, request_id, request).await
 }
 
 /// The requests of a JSON array, side by side, each with loads of its own. The answers are in their order.
@@ -44,8 +50,12 @@ async fn batch(http: &HttpRequest, state: &Data<State>, request_id: String, body
         Ok(peer) => peer,
         Err(refusal) => return refused(state, MediaType::Json, &request_id, &refusal),
     };
+    let whole = match envelope(http, &request_id) {
+        Ok(envelope) => envelope,
+        Err(refusal) => return refused(state, MediaType::Json, &request_id, &refusal),
+    };
     let answers = requests.into_iter().enumerate().map(async |(at, request)| {
-        let mut envelope = envelope(http, &request_id);
+        let mut envelope = whole.clone();
         envelope.request_id = format!("{request_id}-{at}");
         let prepared =
             async { executable(pipeline::prepare(state, &peer, envelope, request?).await?, MediaType::Json) };
@@ -63,10 +73,14 @@ pub async fn get(http: HttpRequest, payload: Payload, state: Data<State>) -> Htt
     if websocket::is_asked_for(&http) {
         return websocket::open(&http, payload, &state);
     }
+    traced(&http, answer_get(&http, &state)).await
+}
+
+async fn answer_get(http: &HttpRequest, state: &Data<State>) -> HttpResponse {
     let request_id = new_request_id();
-    let Some(media) = MediaType::accepted(&http) else { return not_acceptable(&request_id) };
+    let Some(media) = MediaType::accepted(http) else { return not_acceptable(&request_id) };
     let request = GraphqlRequest::from_query_string(http.query_string());
-    answer(&http, &state, media, request_id, request).await
+    answer(http, state, media, request_id, request).await
 }
 
 /// Any other method.
@@ -136,12 +150,17 @@ async fn read_body(http: &HttpRequest, mut payload: Payload, limits: &TransportL
     }
 }
 
-fn envelope(http: &HttpRequest, request_id: &str) -> Envelope {
-    Envelope {
+fn envelope(http: &HttpRequest, request_id: &str) -> Result<Envelope, Refusal> {
+    let position = http.headers().get(response::POSITION).map(|value| value.to_str().unwrap_or_default().parse());
+    let at_least = position.transpose().map_err(|error: NoPosition| {
+        Refusal::http(StatusCode::BAD_REQUEST, code::BAD_REQUEST, format!("{}: {error}", response::POSITION))
+    })?;
+    Ok(Envelope {
         request_id: request_id.to_owned(),
         read_only: http.method() != actix_web::http::Method::POST,
         profile: http.headers().get(PROFILE).is_some_and(|value| value == "1"),
-    }
+        at_least,
+    })
 }
 
 async fn answer(
@@ -151,9 +170,8 @@ async fn answer(
     request_id: String,
     request: Result<GraphqlRequest, Refusal>,
 ) -> HttpResponse {
-    let envelope = envelope(http, &request_id);
-    let request = match request {
-        Ok(request) => request,
+    let (envelope, request) = match envelope(http, &request_id).and_then(|envelope| Ok((envelope, request?))) {
+        Ok(both) => both,
         Err(refusal) => return refused(state, media, &request_id, &refusal),
     };
     let peer = match peer(http, state).await {

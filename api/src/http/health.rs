@@ -24,7 +24,9 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
             no_store(HttpResponse::ServiceUnavailable(), &body)
         }
         Err(error) => {
-            tracing::warn!(cause = %error.chain(), "the database does not answer");
+            if !error.is_refused() {
+                tracing::warn!(cause = %error.chain(), "the database does not answer");
+            }
             let body = json!({"status": "not ready", "database": "does not answer", "migrations": "unknown"});
             no_store(HttpResponse::ServiceUnavailable(), &body)
         }

@@ -7,10 +7,12 @@ mod event_stream;
 pub mod graphql;
 pub mod health;
 mod live;
+mod log_filter;
 pub mod metrics;
 mod multipart;
 mod origin;
 pub mod response;
+mod traced;
 pub(crate) mod unread;
 mod websocket;
 
@@ -18,6 +20,8 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::header;
 use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::web;
+
+use crate::telemetry::LogFilter;
 
 /// The routes of the public port. The operators' are among them unless they have a port of their own.
 pub fn routes(config: &mut web::ServiceConfig, graphiql: bool, operations: bool) {
@@ -42,6 +46,16 @@ pub fn operations_routes(config: &mut web::ServiceConfig) {
         .route("/health/live", web::get().to(health::live))
         .route("/health/ready", web::get().to(health::ready))
         .route("/metrics", web::get().to(metrics::metrics));
+}
+
+/// What operators change. It must never be on the public port, which anybody reaches.
+pub fn log_routes(config: &mut web::ServiceConfig, log: LogFilter) {
+    let filter = web::resource("/log-filter")
+        .wrap(from_fn(origin::guard))
+        .app_data(web::Data::new(log))
+        .route(web::get().to(log_filter::get))
+        .route(web::put().to(log_filter::put));
+    config.service(filter);
 }
 
 fn graphql_routes() -> impl HttpServiceFactory {

@@ -23,10 +23,11 @@ const PREFLIGHT_AGE: &str = "3600";
 
 /// The headers that front ends send with a request.
 const ALLOWED_HEADERS: &str = "accept, apollo-require-preflight, apollographql-client-name, \
-    apollographql-client-version, authorization, content-type, traceparent, tracestate, x-dermaga-profile";
+    apollographql-client-version, authorization, content-type, traceparent, tracestate, x-dermaga-position, \
+    x-dermaga-profile";
 
 /// The headers of an answer that a page may read.
-const EXPOSED_HEADERS: &str = "etag, retry-after, x-request-id";
+const EXPOSED_HEADERS: &str = "etag, retry-after, x-dermaga-position, x-request-id";
 
 /// Refuses what comes from a foreign page, and tells the browser which pages may read the answer.
 pub(super) async fn guard(

@@ -100,6 +100,9 @@ fn thousandths(text: &str) -> u16 {
     }
 }
 
+/// The header with a position of the log: behind a change in its answer, and in a request to read nothing older.
+pub(super) const POSITION: &str = "x-dermaga-position";
+
 /// How long everybody may keep an answer of public reference data, in seconds.
 const PUBLIC_AGE: u32 = 300;
 
@@ -114,6 +117,9 @@ pub(super) fn executed(http: &HttpRequest, media: MediaType, request_id: &str, e
     let mut response = headed(status, media.content_type(), request_id);
     if let Some(seconds) = executed.retry_after() {
         response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if let Some(position) = executed.position {
+        response.insert_header((POSITION, position.to_string()));
     }
     response.body(body)
 }
@@ -136,7 +142,11 @@ fn public(http: &HttpRequest, media: MediaType, request_id: &str, body: String) 
 /// The answers to the requests of an array.
 pub(super) fn batch(request_id: &str, answers: &[Executed]) -> HttpResponse {
     let bodies: Vec<String> = answers.iter().map(Executed::body).collect();
-    headed(StatusCode::OK, MediaType::Json.content_type(), request_id).body(format!("[{}]", bodies.join(",")))
+    let mut response = headed(StatusCode::OK, MediaType::Json.content_type(), request_id);
+    if let Some(position) = answers.iter().filter_map(|answer| answer.position).max() {
+        response.insert_header((POSITION, position.to_string()));
+    }
+    response.body(format!("[{}]", bodies.join(",")))
 }
 
 /// The answer to a request that is not run.

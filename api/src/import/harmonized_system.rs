@@ -104,6 +104,10 @@ pub async fn import(
         store(tx, chunk_of_names, true, &mut of_codes).await?;
         task.advance(chunk.len() as u64);
     }
+    // A count that is stored anew is told to every server, as any other change is.
+    if [&of_sections, &of_codes].iter().any(|counts| counts.added + counts.changed > 0) {
+        commodity_search::count_words(tx).await?;
+    }
     task.finish();
     Ok(Report::new(Subject::Commodities { sections: of_sections }, of_codes))
 }

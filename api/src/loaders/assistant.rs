@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use entity::{assistant_use, prompt, regulation_chunk};
 
 use super::{Key, Source, by_shape, one_each};
-use crate::cache::{Policy, Tag, Weight};
+use crate::cache::{Mark, Policy, Tag, Weight};
 use crate::error::Result;
 use crate::store;
 use crate::store::page::{Page, PageRequest};
@@ -23,6 +23,8 @@ pub struct SourcesKey {
     pub model: String,
     /// Who compares the vectors of chunks. They are loaded for memory alone.
     pub comparison: Comparison,
+    /// From when on they have to be. An operation remembers what it has loaded, and may ask again later.
+    pub since: Option<Mark>,
 }
 
 /// What is searched.

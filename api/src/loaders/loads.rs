@@ -7,7 +7,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,6 +20,8 @@ use super::{Key, Source};
 use crate::cache;
 use crate::error::{Error, Result};
 use crate::store::{Batch, Meter, Served};
+use crate::telemetry::microseconds;
+use crate::telemetry::traces::{self, Span, SpanKind, count};
 
 /// All loads of one operation. Each key is loaded at most once.
 pub struct Loads {
@@ -27,12 +29,22 @@ pub struct Loads {
     queues: Mutex<HashMap<TypeId, Arc<dyn AnyQueue>>>,
     batching: bool,
     begun: AtomicBool,
+    /// Whose levels they are in a trace, and how many there were.
+    span: Mutex<Span>,
+    levels: AtomicU32,
 }
 
 impl Loads {
     /// An empty queue for a new operation.
     pub fn new(source: Source) -> Self {
-        Self { source, queues: Mutex::default(), batching: true, begun: AtomicBool::new(false) }
+        Self {
+            source,
+            queues: Mutex::default(),
+            batching: true,
+            begun: AtomicBool::new(false),
+            span: Mutex::default(),
+            levels: AtomicU32::new(0),
+        }
     }
 
     /// The same without batches and without a memory of what was loaded: a statement for each key of each resolver.
@@ -56,6 +68,13 @@ impl Loads {
     pub fn reset(&self) {
         lock(&self.queues).clear();
         self.begun.store(false, Ordering::Relaxed);
+        self.source.reader.begin_afresh();
+    }
+
+    /// Makes the levels from now on parts of a span. Without one they are parts of that in which the operation runs.
+    pub fn trace_below(&self, span: Span) {
+        *lock(&self.span) = span;
+        self.levels.store(0, Ordering::Relaxed);
     }
 
     /// Whether anything was loaded since the last reset.
@@ -96,7 +115,25 @@ impl Loads {
             queues.into_iter().flat_map(AnyQueue::take_keys).collect()
         };
         self.begun.fetch_or(!batches.is_empty(), Ordering::Relaxed);
+        if !traces::are_on() || batches.is_empty() {
+            return batches;
+        }
+        // It ends with the last of its batches.
+        let level = self.level(batches.len());
         batches
+            .into_iter()
+            .map(|batch| -> LocalBoxFuture<'static, ()> { Box::pin(level.clone().around(batch)) })
+            .collect()
+    }
+
+    /// The span of a level; nothing where there is no trace.
+    fn level(&self, batches: usize) -> Span {
+        let parent = lock(&self.span).clone();
+        let parent = if parent.is_recorded() { parent } else { Span::current() };
+        let number = self.levels.fetch_add(1, Ordering::Relaxed) + 1;
+        let level = parent.part(SpanKind::Internal, || format!("level {number}").into());
+        level.set(|| [count("dermaga.batches", batches)]);
+        level
     }
 
     fn queue<K: Key>(&self) -> Arc<Queue<K>> {
@@ -191,12 +228,26 @@ struct Batches {
 impl<K: Key> BatchFn<K, Result<K::Value>> for Batches {
     async fn load(&mut self, keys: &[K]) -> HashMap<K, Result<K::Value>> {
         let start = Instant::now();
-        let answered = cache::answer(&self.source, keys).await;
+        let span = Span::begin(SpanKind::Internal, || format!("batch {}", K::LOADER).into());
+        let answered = span.clone().around(cache::answer(&self.source, keys)).await;
         let (answers, served) = match answered {
             Ok((answers, served)) => (Ok(answers), served),
-            Err(error) => (Err(error), Served::default()),
+            Err(error) => {
+                span.failed(error.code());
+                (Err(error), Served::default())
+            }
         };
+        span.set(|| {
+            [
+                count("dermaga.keys", keys.len()),
+                count("dermaga.from.memory", served.memory),
+                count("dermaga.from.shared", served.shared),
+                count("dermaga.from.joined", served.joined),
+                count("dermaga.from.database", served.database),
+            ]
+        });
         let batch = Batch { loader: K::LOADER, keys: keys.len(), took: start.elapsed(), served };
+        tracing::debug!(loader = K::LOADER, keys = keys.len(), took = microseconds(batch.took), "a batch was answered");
         self.source.reader.meter().record_batch(batch);
         match answers {
             Ok(answers) => answers.into_iter().map(|(key, value)| (key, Ok(value))).collect(),

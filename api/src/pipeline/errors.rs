@@ -4,6 +4,7 @@ use async_graphql::{Pos, Response, ServerError};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, code};
+use crate::telemetry::traces;
 
 /// More errors than this help nobody.
 const MAX_ERRORS: usize = 5;
@@ -11,7 +12,7 @@ const MAX_ERRORS: usize = 5;
 /// Longest error message, in characters.
 const MAX_MESSAGE: usize = 300;
 
-/// In how many seconds it may be worth asking again when the database did not answer.
+/// In how many seconds it may be worth asking again when the database is not available.
 pub const RETRY_AFTER: u64 = 1;
 
 /// An error as a client sees it.
@@ -33,6 +34,16 @@ impl ShownError {
     pub fn with(mut self, name: &str, value: Value) -> Self {
         self.json["extensions"][name] = value;
         self
+    }
+
+    /// The same with what leads to the log, and to the trace where there is one.
+    #[must_use]
+    pub fn with_ids(self, request_id: &str) -> Self {
+        let named = self.with("requestId", request_id.into());
+        match traces::current() {
+            Some((trace, _)) => named.with("traceId", trace.to_string().into()),
+            None => named,
+        }
     }
 
     /// The same with a place in the document.
@@ -69,9 +80,11 @@ fn shown_error(error: &ServerError, request_id: &str) -> ShownError {
     let (code, message) = match error.source::<Error>() {
         Some(ours @ Error::Caller { message, .. }) => (ours.code(), message.clone()),
         Some(ours) => {
-            tracing::error!(request_id, code = ours.code(), cause = %ours.chain(), "a resolver failed");
+            if !ours.is_refused() {
+                tracing::error!(request_id, code = ours.code(), cause = %ours.chain(), "a resolver failed");
+            }
             let words = match ours {
-                Error::Unavailable(_) => "the database did not answer; try again later",
+                Error::Unavailable(_) => "the database is not available; try again later",
                 _ => "something failed here; the request id leads to the log",
             };
             (ours.code(), words.to_owned())
@@ -82,6 +95,9 @@ fn shown_error(error: &ServerError, request_id: &str) -> ShownError {
     let mut extensions = Map::from_iter([("code".to_owned(), code.into())]);
     if matches!(code, code::INTERNAL | code::UNAVAILABLE) {
         extensions.insert("requestId".to_owned(), request_id.into());
+        if let Some((trace, _)) = traces::current() {
+            extensions.insert("traceId".to_owned(), trace.to_string().into());
+        }
     }
     if code == code::UNAVAILABLE {
         extensions.insert("retryAfterSeconds".to_owned(), RETRY_AFTER.into());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use serde_json::Value;
 
-use super::errors::ShownError;
+use super::errors::{RETRY_AFTER, ShownError};
 use crate::auth::{Reason, Unauthenticated};
 use crate::error::code;
 use crate::{guard, quota};
@@ -80,7 +80,15 @@ impl From<Unauthenticated> for Refusal {
             // RFC 6750: a request without a token is not told of an error.
             Reason::NoToken => refused("Bearer"),
             Reason::BadToken => refused("Bearer error=\"invalid_token\""),
-            Reason::Unavailable => Self::http(StatusCode::SERVICE_UNAVAILABLE, code::UNAVAILABLE, message),
+            Reason::Unavailable => {
+                let error = ShownError::new(code::UNAVAILABLE, message);
+                Self {
+                    status: Some(StatusCode::SERVICE_UNAVAILABLE),
+                    retry_after: Some(Duration::from_secs(RETRY_AFTER)),
+                    challenge: None,
+                    error: error.with("retryAfterSeconds", RETRY_AFTER.into()),
+                }
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::keys::{self, KeyType};
 use super::page::{KeyValue, Page, PageRequest, SortKey};
 use super::reader::Reader;
 use super::text::starts_with;
-use crate::domain::words::Term;
+use crate::domain::words::{Estimate, Term};
 
 /// The commodity above.
 const PARENT: ParentColumn<Entity, String> = ParentColumn {
@@ -48,8 +48,8 @@ pub struct CommodityFilter {
 pub enum Search {
     /// The code starts with these digits.
     Code(String),
-    /// Each of these stands in a name. Never empty.
-    Words(Vec<Term>),
+    /// Each of these stands in a name, never none; and how many names that may be.
+    Words(Vec<Term>, Estimate),
 }
 
 /// How well a commodity fits a search; smaller is better. See [`commodity_search::tier`] for words.
@@ -88,7 +88,7 @@ impl CommodityFilter {
         match &self.search {
             Some(Search::Code(digits)) => condition.add(starts_with(Expr::col(Column::Code), digits)),
             // Words join the table with what the index finds.
-            Some(Search::Words(_)) | None => condition,
+            Some(Search::Words(..)) | None => condition,
         }
     }
 
@@ -96,9 +96,9 @@ impl CommodityFilter {
     fn ranked(&self, backend: DbBackend, request: &PageRequest) -> Vec<SelectStatement> {
         let select = Entity::all().filter(self.condition());
         match &self.search {
-            Some(Search::Words(terms)) => {
-                let is_all = matches!(self, Self { parent: None, level: None, dutiable_on: None, search: _ });
-                commodity_search::ranked(backend, &select.into_query(), terms, is_all, request).into()
+            Some(Search::Words(terms, estimate)) => {
+                let estimate = self.is_search_alone().then_some(estimate);
+                commodity_search::ranked(backend, &select.into_query(), terms, estimate, request).into()
             }
             Some(Search::Code(digits)) => {
                 let rank: SimpleExpr =
@@ -109,10 +109,25 @@ impl CommodityFilter {
         }
     }
 
+    /// What makes one list of commodities another, for cursors: what is wanted, however it may be found.
+    pub fn shape(&self) -> impl std::fmt::Debug + '_ {
+        let (code, terms) = match &self.search {
+            Some(Search::Code(code)) => (Some(code), None),
+            Some(Search::Words(terms, _)) => (None, Some(terms)),
+            None => (None, None),
+        };
+        (&self.parent, self.level, code, terms, self.dutiable_on)
+    }
+
+    /// Whether nothing but the search says what is wanted.
+    fn is_search_alone(&self) -> bool {
+        matches!(self, Self { parent: None, level: None, dutiable_on: None, search: _ })
+    }
+
     /// Whether nothing can be found: a word is like none that is known.
     fn finds_nothing(&self) -> bool {
         let unknown = |term: &Term| matches!(term, Term::Corrected(words) if words.is_empty());
-        matches!(&self.search, Some(Search::Words(terms)) if terms.iter().any(unknown))
+        matches!(&self.search, Some(Search::Words(terms, _)) if terms.iter().any(unknown))
     }
 }
 
@@ -165,7 +180,7 @@ pub async fn page(db: &Reader, filter: &CommodityFilter, request: &PageRequest) 
             query.order_by(Alias::new(key.column), request.order(key));
         }
         let statement = match &filter.search {
-            Some(Search::Words(_)) => commodity_search::statement(backend, &query),
+            Some(Search::Words(..)) => commodity_search::statement(backend, &query),
             Some(Search::Code(_)) | None => backend.build(&query),
         };
         let found = MatchRow::find_by_statement(statement).all(db).await?;
@@ -188,17 +203,17 @@ pub async fn count(db: &Reader, filter: &CommodityFilter) -> Result<i64, DbErr> 
     if filter.finds_nothing() {
         return Ok(0);
     }
-    let commodities = Entity::all().filter(filter.condition());
+    let backend = db.get_database_backend();
+    let commodities = Entity::all().filter(filter.condition()).into_query();
     let mut query = match &filter.search {
-        Some(Search::Words(terms)) => {
-            commodity_search::found(db.get_database_backend(), &commodities.into_query(), terms)
-        }
-        Some(Search::Code(_)) | None => commodities.into_query(),
+        Some(Search::Words(terms, _)) if filter.is_search_alone() => commodity_search::indexed(backend, terms),
+        Some(Search::Words(terms, _)) => commodity_search::found(backend, &commodities, terms),
+        Some(Search::Code(_)) | None => commodities,
     };
     query.clear_selects().expr_as(Expr::cust("count(*)"), Alias::new("n"));
     let statement = match &filter.search {
-        Some(Search::Words(_)) => commodity_search::statement(db.get_database_backend(), &query),
-        Some(Search::Code(_)) | None => db.get_database_backend().build(&query),
+        Some(Search::Words(..)) => commodity_search::statement(backend, &query),
+        Some(Search::Code(_)) | None => backend.build(&query),
     };
     let row = db.query_one_raw(statement).await?;
     row.map_or(Ok(0), |row| row.try_get("", "n"))

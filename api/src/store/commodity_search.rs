@@ -3,7 +3,7 @@
 //! The databases find, the words decide: both indices hold words that [`words`] made, and the order comes from which
 //! words stand where and never from a database's own score, so that it is the same on both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entity::{commodity, commodity_search, commodity_vocabulary};
 use sea_orm::sea_query::{
@@ -14,7 +14,7 @@ use sea_orm::{ActiveValue, DatabaseTransaction, DbBackend, DbErr, EntityTrait, Q
 
 use super::page::{KeyValue, PageRequest};
 use super::reader::Reader;
-use crate::domain::words::{self, Term, Vocabulary};
+use crate::domain::words::{self, Estimate, KnownWord, Term, Vocabulary};
 
 /// Rows written at a time: SQLite takes 32,766 values in a statement.
 const ROWS_AT_A_TIME: usize = 2_000;
@@ -58,19 +58,13 @@ pub fn tier(rank: i64) -> (Tier, bool) {
     (tier.copied().unwrap_or(Tier::Prefix), place >= 4)
 }
 
-/// Stores the words of these commodities.
+/// Stores the words of these commodities. After the last of them [`count_words`] is to be called.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn index(tx: &DatabaseTransaction, rows: &[commodity::Model]) -> Result<(), DbErr> {
     for rows in rows.chunks(ROWS_AT_A_TIME) {
-        let indexed: Vec<_> = rows.iter().map(indexed).collect();
-        let known: BTreeSet<String> = indexed
-            .iter()
-            .flat_map(|row| row.title.split(' ').chain(row.details.split(' ')))
-            .map(str::to_owned)
-            .collect();
-        let indexed = indexed.into_iter().map(|row| commodity_search::ActiveModel {
+        let indexed = rows.iter().map(row).map(|row| commodity_search::ActiveModel {
             id: ActiveValue::Set(row.id),
             code: ActiveValue::Set(row.code),
             revision: ActiveValue::Set(row.revision),
@@ -86,18 +80,47 @@ pub async fn index(tx: &DatabaseTransaction, rows: &[commodity::Model]) -> Resul
             ])
             .to_owned();
         commodity_search::Entity::insert_many(indexed).on_conflict(there).exec_without_returning(tx).await?;
-        let known: Vec<_> = known
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .map(|word| commodity_vocabulary::ActiveModel { word: ActiveValue::Set(word) })
-            .collect();
-        for words in known.chunks(ROWS_AT_A_TIME) {
-            let there = OnConflict::column(commodity_vocabulary::Column::Word).do_nothing().to_owned();
-            commodity_vocabulary::Entity::insert_many(words.to_vec())
-                .on_conflict(there)
-                .exec_without_returning(tx)
-                .await?;
+    }
+    Ok(())
+}
+
+/// Stores which words there are, and in how many names each of them stands. No word is ever taken away: somebody else
+/// may have stored it just now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count_words(tx: &DatabaseTransaction) -> Result<(), DbErr> {
+    let rows: Vec<(String, String)> = commodity_search::Entity::all()
+        .select_only()
+        .columns([commodity_search::Column::Title, commodity_search::Column::Details])
+        .into_tuple()
+        .all(tx)
+        .await?;
+    // By the alphabet, so that two who count at the same time do not wait for each other.
+    let mut counts: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    for (title, details) in &rows {
+        let title: BTreeSet<&str> = title.split(' ').filter(|word| !word.is_empty()).collect();
+        let details = details.split(' ').filter(|word| !word.is_empty());
+        for word in &title {
+            counts.entry(word).or_default().0 += 1;
         }
+        for word in title.iter().copied().chain(details).collect::<BTreeSet<_>>() {
+            counts.entry(word).or_default().1 += 1;
+        }
+    }
+    let known: Vec<_> = counts
+        .into_iter()
+        .map(|(word, (in_titles, in_names))| commodity_vocabulary::ActiveModel {
+            word: ActiveValue::Set(word.to_owned()),
+            in_titles: ActiveValue::Set(in_titles),
+            in_names: ActiveValue::Set(in_names),
+        })
+        .collect();
+    for words in known.chunks(ROWS_AT_A_TIME) {
+        let there = OnConflict::column(commodity_vocabulary::Column::Word)
+            .update_columns([commodity_vocabulary::Column::InTitles, commodity_vocabulary::Column::InNames])
+            .to_owned();
+        commodity_vocabulary::Entity::insert_many(words.to_vec()).on_conflict(there).exec_without_returning(tx).await?;
     }
     Ok(())
 }
@@ -117,12 +140,15 @@ pub async fn refresh(tx: &DatabaseTransaction) -> Result<usize, DbErr> {
         .and_where(Expr::col(commodity_search::Column::Revision).eq(words::REVISION))
         .to_owned();
     let rows = sea_orm::QueryFilter::filter(commodity::Entity::all(), Expr::exists(missing).not()).all(tx).await?;
-    index(tx, &rows).await?;
+    if !rows.is_empty() {
+        index(tx, &rows).await?;
+        count_words(tx).await?;
+    }
     Ok(rows.len())
 }
 
 /// The row that should be in the index for a commodity.
-fn indexed(row: &commodity::Model) -> commodity_search::Model {
+fn row(row: &commodity::Model) -> commodity_search::Model {
     let (mut title, mut details) = (Vec::new(), Vec::new());
     for name in std::iter::once(&row.description_en).chain(&row.description_id) {
         let end = name.find([',', ';', ':', '(']).unwrap_or(name.len());
@@ -165,13 +191,32 @@ fn number(code: &str) -> i64 {
 /// # Errors
 /// When the database does not answer.
 pub async fn vocabulary(db: &Reader) -> Result<Vocabulary, DbErr> {
-    let words: Vec<String> = commodity_vocabulary::Entity::all()
+    let all = Query::select().expr(Expr::cust("count(*)")).from(commodity_search::Entity).to_owned();
+    let rows: Vec<(String, i64, i64, i64)> = commodity_vocabulary::Entity::all()
         .select_only()
-        .column(commodity_vocabulary::Column::Word)
+        .columns([
+            commodity_vocabulary::Column::Word,
+            commodity_vocabulary::Column::InTitles,
+            commodity_vocabulary::Column::InNames,
+        ])
+        .expr_as(all, "names")
         .into_tuple()
         .all(db)
         .await?;
-    Ok(Vocabulary::new(words))
+    let count = |count: i64| u64::try_from(count).unwrap_or(0);
+    let names = rows.first().map_or(0, |(.., names)| count(*names));
+    let known = rows.into_iter().map(|(word, in_titles, in_names, _)| KnownWord {
+        word,
+        in_titles: count(in_titles),
+        in_names: count(in_names),
+    });
+    Ok(Vocabulary::new(known.collect(), names))
+}
+
+/// What the index holds of all commodities in which all `terms` stand.
+pub(super) fn indexed(backend: DbBackend, terms: &[Term]) -> SelectStatement {
+    let language = Language { backend, terms };
+    language.rows(&language.expression(Tier::Prefix))
 }
 
 /// The `commodities` in which all `terms` stand.
@@ -182,16 +227,16 @@ pub(super) fn found(backend: DbBackend, commodities: &SelectStatement, terms: &[
     all
 }
 
-/// The `commodities`, which may be all, in which all `terms` stand, each with its rank as `match_rank`, in two parts that follow each other:
+/// The `commodities` in which all `terms` stand, each with its rank as `match_rank`, in two parts that follow each other:
 /// where they stand as whole words, and where only as beginnings of words. Of each tier as many as the page can hold.
 ///
 /// A page of frequent words is full with the first part. The other one would read all that they find only to leave it
-/// out again.
+/// out again. `estimate` is of all commodities, and given when these are all.
 pub(super) fn ranked(
     backend: DbBackend,
     commodities: &SelectStatement,
     terms: &[Term],
-    is_all: bool,
+    estimate: Option<&Estimate>,
     page: &PageRequest,
 ) -> [SelectStatement; 2] {
     let language = Language { backend, terms };
@@ -199,10 +244,7 @@ pub(super) fn ranked(
     let id = language.id();
     let tier = |tier: Tier| {
         let worst = (tier as i64 + if corrected { 4 } else { 0 }) << ID_BITS;
-        // PostgreSQL takes it for cheap to read all rows in their order until enough of them fit. For whole words, most of
-        // which are rare, it has to be kept from that; and from joining all that it finds, where nothing else is wanted of
-        // them.
-        let by_index = backend == DbBackend::Postgres && !tier.is_prefix() && is_all;
+        let rare = backend == DbBackend::Postgres && estimate.is_some_and(|estimate| is_rare(estimate, tier, page));
         let bounded = |found: &mut SelectStatement| {
             for (position, beyond) in [(&page.after, true), (&page.before, false)] {
                 if let Some(KeyValue::Int(rank)) = position.as_ref().and_then(|position| position.first()) {
@@ -211,14 +253,15 @@ pub(super) fn ranked(
                     found.and_where(if beyond { id.clone().gte(bound) } else { id.clone().lte(bound) });
                 }
             }
-            let order = if by_index { id.clone().add(0) } else { id.clone() };
+            // An expression is in no index, so that the rows have to be found by their words.
+            let order = if rare { id.clone().add(0) } else { id.clone() };
             found.order_by_expr(order, if page.from_end { Order::Desc } else { Order::Asc });
             // One more than the page, since the row of the position itself is still there.
             found.limit(page.fetch_limit() + 1);
         };
         let mut found = commodities.clone();
         found.expr_as(id.clone().add(worst), Alias::new("match_rank"));
-        if by_index {
+        if rare {
             let mut best = language.rows(&language.only(tier));
             bounded(&mut best);
             found.join_subquery(JoinType::InnerJoin, best, Alias::new("s"), of_code());
@@ -230,6 +273,24 @@ pub(super) fn ranked(
     };
     let both = |one, other| tier(one).union(UnionType::All, tier(other)).to_owned();
     [both(Tier::Title, Tier::Words), both(Tier::TitlePrefix, Tier::Prefix)]
+}
+
+/// Whether so few rows of a tier are to be expected that reading them all and sorting them is less than reading rows in
+/// their order until a page of them fits.
+///
+/// To find all costs about as much as there are; to walk, a page times one in so many. They cost the same where the
+/// square of the hits is the page times all rows, if what fits is spread evenly. It is not: hence the factor, with
+/// which the slowest of a thousand searches were fastest.
+fn is_rare(estimate: &Estimate, tier: Tier, page: &PageRequest) -> bool {
+    const UNEVENNESS: u64 = 5;
+    let Estimate { title, words, title_prefix, prefix, names } = *estimate;
+    let hits = match tier {
+        Tier::Title => title,
+        Tier::Words => words.saturating_sub(title),
+        Tier::TitlePrefix => title_prefix.saturating_sub(title),
+        Tier::Prefix => (prefix + title).saturating_sub(words + title_prefix),
+    };
+    hits.saturating_mul(hits) < (page.fetch_limit() + 1).saturating_mul(names).saturating_mul(UNEVENNESS)
 }
 
 /// The statement of a search. On PostgreSQL without parameters: it has to know the words and the length of the page to
@@ -271,13 +332,19 @@ impl Language<'_> {
         }
     }
 
-    /// The rows of PostgreSQL's index that fit an expression.
+    /// The rows of the index that fit an expression: on PostgreSQL their codes and ids, on SQLite nothing but that they
+    /// are there.
     fn rows(self, expression: &str) -> SelectStatement {
-        Query::select()
-            .columns([commodity_search::Column::Code, commodity_search::Column::Id])
-            .from_as(commodity_search::Entity, Alias::new("s"))
-            .and_where(Expr::cust_with_values("s.document @@ $1::tsquery", [expression]))
-            .to_owned()
+        let mut rows = Query::select();
+        if self.backend == DbBackend::Postgres {
+            rows.columns([commodity_search::Column::Code, commodity_search::Column::Id])
+                .from_as(commodity_search::Entity, Alias::new("s"))
+                .and_where(Expr::cust_with_values("s.document @@ $1::tsquery", [expression]));
+        } else {
+            rows.from(Alias::new("commodity_words"))
+                .and_where(Expr::cust_with_values("commodity_words MATCH ?", [expression]));
+        }
+        rows
     }
 
     /// All terms as a tier wants them, and not as a better one does.
@@ -311,12 +378,13 @@ impl Language<'_> {
         if tier.is_title() && !postgres { format!("title : ({all})") } else { format!("({all})") }
     }
 
-    /// A word is made of letters and digits alone: nothing in it needs to be escaped.
+    /// A word is made of letters and digits alone: nothing in it needs to be escaped. PostgreSQL's index has the words of
+    /// titles twice, once with a sign before them.
     fn word(self, word: &str, title: bool, prefix: bool) -> String {
         if self.backend == DbBackend::Postgres {
-            let prefix = if prefix { "*" } else { "" };
-            let title = if title { "A" } else { "" };
-            format!("'{word}':{prefix}{title}")
+            let title = if title { "=" } else { "" };
+            let prefix = if prefix { ":*" } else { "" };
+            format!("'{title}{word}'{prefix}")
         } else if prefix {
             format!("\"{word}\" *")
         } else {

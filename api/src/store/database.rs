@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use entity::ids::AccountId;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend};
 
+use super::breaker::Breaker;
 use super::gate::Gate;
 use super::reader::{Meter, Reader};
-use super::transaction::{Transactions, Transient};
+use super::standby::{Position, Standby, StandbySettings};
+use super::transaction::{Replaced, Transactions, Transient};
 use super::vectors::Comparison;
 use crate::error::{Error, Result};
 
@@ -37,6 +40,8 @@ pub struct DatabaseSettings {
     /// How long PostgreSQL lets one statement run; `None` for as long as it takes. A statement whose operation
     /// was given up must not go on for hours.
     pub statement_timeout: Option<Duration>,
+    /// A standby that answers reads of operations, where there is one.
+    pub standby: Option<StandbySettings>,
 }
 
 impl DatabaseSettings {
@@ -50,6 +55,7 @@ impl DatabaseSettings {
             max_lifetime: Duration::from_secs(1800),
             acquire_timeout: Duration::from_secs(5),
             statement_timeout: None,
+            standby: None,
         }
     }
 }
@@ -60,6 +66,7 @@ pub struct Database {
     connection: DatabaseConnection,
     gate: Gate,
     transactions: Transactions,
+    standby: Option<Standby>,
     /// Whether the database compares vectors, as far as anybody has looked.
     compares_vectors: Arc<AtomicBool>,
 }
@@ -131,25 +138,55 @@ impl Database {
                 }
             });
         }
+        let replaced = Replaced::default();
+        if sqlite {
+            let replaced = replaced.clone();
+            options.map_sqlx_sqlite_before_acquire(move |connection, _| {
+                let sound = replaced.is_sound(connection);
+                Box::pin(async move { Ok(sound) })
+            });
+        }
         if let Some(time) = settings.statement_timeout {
             let milliseconds = time.as_millis().to_string();
             options.map_sqlx_postgres_opts(move |options| options.options([("statement_timeout", &milliseconds)]));
         }
-        // SQLite has one writer at a time, so one connection writes. It lives as long as the pool: what it says of
-        // writes of other processes can only be compared with what it said before.
+        // SQLite has one writer at a time, so one connection writes. It lives as long as the pool, unless it breaks: what
+        // it says of writes of other processes can only be compared with what it said before.
         let writing = match what_for {
             Use::Everything if sqlite => {
                 let mut options = options.clone();
                 options.max_connections(1).min_connections(0).idle_timeout(None).max_lifetime(None);
-                Some(sea_orm::Database::connect(options).await?)
+                Some((sea_orm::Database::connect(options).await?, replaced))
             }
             _ => None,
         };
+        let breaker = if sqlite { Breaker::none() } else { Breaker::postgres(&settings.url)? };
+        if !sqlite {
+            let (taking, returning) = (breaker.clone(), breaker.clone());
+            options.map_sqlx_postgres_pool_opts(move |options| {
+                let (taking, returning) = (taking.clone(), returning.clone());
+                // Nobody asks whether it still works, unless with an end to the question: one that may be dead does not
+                // say so, it says nothing.
+                options
+                    .before_acquire(move |_, connection| {
+                        let good = !taking.has_outlived(connection.age);
+                        Box::pin(async move { Ok(good) })
+                    })
+                    .after_release(move |connection, about| {
+                        let returning = returning.clone();
+                        Box::pin(async move { Ok(returning.takes_back(connection, about.age).await) })
+                    })
+            });
+        }
         let connection = sea_orm::Database::connect(options).await?;
         let patience = settings.acquire_timeout.max(SQLITE_PATIENCE);
-        let gate = Gate::new(settings.max_connections, settings.acquire_timeout)?;
+        let gate = Gate::new(settings.max_connections, settings.acquire_timeout, breaker)?;
         let transactions = Transactions::new(connection.clone(), writing, gate.clone(), patience)?;
-        Ok(Self { connection, gate, transactions, compares_vectors: Arc::default() })
+        let standby = match &settings.standby {
+            Some(standby) if !sqlite => Some(Standby::open(standby, settings, &gate)?),
+            _ => None,
+        };
+        Ok(Self { connection, gate, transactions, standby, compares_vectors: Arc::default() })
     }
 
     /// Which of the two it is.
@@ -160,6 +197,32 @@ impl Database {
     /// A way to read that counts on `meter`.
     pub fn reader(&self, meter: Arc<Meter>) -> Reader {
         Reader::new(self.connection.clone(), self.gate.clone(), meter)
+    }
+
+    /// A way to read for an operation of `account` that only reads: from the standby, where there is one and it is as
+    /// good. Nothing is read that is older than `at_least`.
+    pub fn operation_reader(&self, meter: Arc<Meter>, account: AccountId, at_least: Option<Position>) -> Reader {
+        let route = self.standby.as_ref().map(|standby| standby.route(account, at_least.unwrap_or_default()));
+        self.reader(meter).by(route)
+    }
+
+    /// The standby, where there is one.
+    pub fn standby(&self) -> Option<&Standby> {
+        self.standby.as_ref()
+    }
+
+    /// Keeps an account from reading its own change of a moment ago on a standby that does not have it. To be called
+    /// after the commit and before the cache is told. Returns a position behind the commit; `None` without a standby,
+    /// or when the primary does not say.
+    pub async fn wrote(&self, account: AccountId) -> Option<Position> {
+        self.standby.as_ref()?.wrote(account).await
+    }
+
+    /// The same for a change of what all accounts read, or of which nobody knows whether it was made. It does not wait.
+    pub fn wrote_anything(&self) {
+        if let Some(standby) = &self.standby {
+            standby.wrote_anything();
+        }
     }
 
     /// Runs `work` in a transaction, and commits when it succeeds. When it fails nothing is left of it.
@@ -211,6 +274,11 @@ impl Database {
     /// The pool, for what no reader and no transaction can do.
     pub(super) fn connection(&self) -> &DatabaseConnection {
         &self.connection
+    }
+
+    /// Where writes go, for what is no transaction of ours.
+    pub(super) fn writing(&self) -> &DatabaseConnection {
+        self.transactions.writing()
     }
 
     /// Who compares vectors: memory, until [`look_for_vectors`](Self::look_for_vectors) has found otherwise.
@@ -266,8 +334,11 @@ impl Database {
     /// Closes every connection, after what runs has ended.
     pub async fn close(&self) {
         self.transactions.close().await;
+        if let Some(standby) = &self.standby {
+            standby.close().await;
+        }
         if let Err(error) = self.connection.clone().close().await {
-            tracing::warn!(error = %crate::error::chain(&error), "closing the database failed");
+            tracing::warn!(cause = %crate::error::chain(&error), "closing the database failed");
         }
     }
 }

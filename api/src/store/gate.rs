@@ -1,4 +1,5 @@
-//! The way to a connection: as many at once as there are connections, in the order in which they came.
+//! The way to a connection: as many at once as there are connections, in the order in which they came, and nobody while
+//! the database does not answer.
 //!
 //! The pool would let them wait too. Here it is known how long they did, and that it was for a connection and not for
 //! the database.
@@ -10,6 +11,7 @@ use prometheus::{Histogram, HistogramOpts};
 use sea_orm::{ConnAcquireErr, DbErr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::breaker::Breaker;
 use crate::error::{Error, Result};
 
 /// From where nobody waits to the five seconds after which nobody does any more.
@@ -21,26 +23,43 @@ pub(super) struct Gate {
     free: Arc<Semaphore>,
     patience: Duration,
     waits: Histogram,
+    breaker: Breaker,
 }
 
 impl Gate {
-    pub(super) fn new(connections: u32, patience: Duration) -> Result<Self> {
+    pub(super) fn new(connections: u32, patience: Duration, breaker: Breaker) -> Result<Self> {
         let options = HistogramOpts::new(
             "dermaga_database_wait_seconds",
             "Time that statements and transactions waited for a free database connection.",
         );
         let waits = Histogram::with_opts(options.buckets(SECONDS.to_vec())).map_err(Error::internal)?;
         let connections = usize::try_from(connections).map_err(Error::internal)?;
-        Ok(Self { free: Arc::new(Semaphore::new(connections)), patience, waits })
+        Ok(Self { free: Arc::new(Semaphore::new(connections)), patience, waits, breaker })
+    }
+
+    /// A gate in front of another pool, with a patience of its own. What is waited there is told together with what is
+    /// waited here.
+    pub(super) fn beside(&self, connections: u32, patience: Duration) -> Result<Self> {
+        let connections = usize::try_from(connections).map_err(Error::internal)?;
+        Ok(Self { free: Arc::new(Semaphore::new(connections)), patience, breaker: Breaker::none(), ..self.clone() })
     }
 
     /// Waits for a free connection. It is free again when the answer is dropped.
     pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, DbErr> {
         let start = Instant::now();
-        let permit = tokio::time::timeout(self.patience, Arc::clone(&self.free).acquire_owned()).await;
-        self.waits.observe(start.elapsed().as_secs_f64());
         let exhausted = || DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        permit.map_err(|_| exhausted())?.map_err(|_| exhausted())
+        let permit = self.breaker.unless_open(async {
+            let permit = tokio::time::timeout(self.patience, Arc::clone(&self.free).acquire_owned()).await;
+            permit.map_err(|_| exhausted())?.map_err(|_| exhausted())
+        });
+        let permit = permit.await;
+        self.waits.observe(start.elapsed().as_secs_f64());
+        permit
+    }
+
+    /// Waits for what was asked of the database, as long as it answers at all.
+    pub(super) async fn guard<T>(&self, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+        self.breaker.guard(work).await
     }
 
     pub(super) fn waits(&self) -> &Histogram {

@@ -1,6 +1,7 @@
 //! Bringing the tables up to date, while other servers start, and while some are of another version.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use migration::Migrator;
 use sea_orm::sqlx::{self, ConnectOptions, Connection, PgConnection};
@@ -69,7 +70,9 @@ impl Database {
             );
             return Err(Error::internal(why));
         }
-        Migrator::up(self.connection(), None).await?;
+        // On SQLite by one connection: another one may still know a trigger that was just dropped, and refuses to make one
+        // of that name.
+        Migrator::up(self.writing(), None).await?;
         tracing::info!(migrations = pending, "the tables are up to date");
         Ok(pending)
     }
@@ -89,11 +92,12 @@ impl Database {
             DbBackend::Postgres => "SELECT 1 AS there FROM pg_class WHERE oid = to_regclass('seaql_migrations')",
             _ => "SELECT 1 AS there FROM sqlite_master WHERE type = 'table' AND name = 'seaql_migrations'",
         };
-        if self.connection().query_one_raw(Statement::from_string(self.backend(), there)).await?.is_none() {
+        let db = self.reader(Arc::default());
+        if db.query_one_raw(Statement::from_string(self.backend(), there)).await?.is_none() {
             return Ok(HashSet::new());
         }
         let versions = Statement::from_string(self.backend(), "SELECT version FROM seaql_migrations");
-        let rows = self.connection().query_all_raw(versions).await?;
+        let rows = db.query_all_raw(versions).await?;
         Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<std::result::Result<_, _>>()?)
     }
 }

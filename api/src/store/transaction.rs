@@ -4,11 +4,13 @@
 //! that fails in any other way leaves nothing behind.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use prometheus::{IntCounterVec, Opts};
-use sea_orm::sqlx;
 use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteError};
+use sea_orm::sqlx::{self, Connection};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -16,8 +18,12 @@ use sea_orm::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::gate::Gate;
-use super::reader::{Meter, Reader};
+use super::reader::{Meter, Reader, Sent};
 use crate::error::{Error, Result};
+
+/// SQLite's kinds of errors that a full disk causes.
+const SQLITE_FULL: u32 = 13;
+const SQLITE_IOERR: u32 = 10;
 
 /// How often a transaction is tried in all.
 const TRIES: u32 = 6;
@@ -43,12 +49,37 @@ pub fn is_unreachable(error: &DbErr) -> bool {
 }
 
 /// Whether a connection was lost.
-fn is_lost(error: &sqlx::Error) -> bool {
+pub(super) fn lost_connection(error: &DbErr) -> bool {
+    driver_error(error).is_some_and(is_lost)
+}
+
+/// Whether the database lacks what it needs: room on its disk, mostly. It answers, and may do the same later.
+pub fn is_exhausted(error: &DbErr) -> bool {
+    let Some(error) = driver_error(error).and_then(sqlx::Error::as_database_error) else { return false };
+    let code = error.code();
+    let code = code.as_deref().unwrap_or_default();
+    match error.try_downcast_ref::<SqliteError>() {
+        // The last byte is the kind: the disk is full, or what is written or read cannot be. Above it stands where.
+        Some(_) => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, SQLITE_FULL | SQLITE_IOERR)),
+        // PostgreSQL: no room on the disk, no memory, or no further connection.
+        None => code.starts_with("53"),
+    }
+}
+
+/// Whether a connection was lost.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     // A protocol error is what the driver says when the server ends in the middle of a message.
     let broken = matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed);
     let code = error.as_database_error().and_then(DatabaseError::code);
     // PostgreSQL: the connection is broken, or the server shuts down, crashes, or starts.
     broken || code.is_some_and(|code| code.starts_with("08") || matches!(&*code, "57P01" | "57P02" | "57P03"))
+}
+
+/// Whether a standby gave a statement up for reasons of its own: its replay needed to go on, or it has no connection
+/// left.
+pub(super) fn is_given_up(error: &DbErr) -> bool {
+    let code = driver_error(error).and_then(sqlx::Error::as_database_error).and_then(DatabaseError::code);
+    code.is_some_and(|code| matches!(&*code, "40001" | "40P01" | "57P04" | "53300"))
 }
 
 fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
@@ -58,6 +89,12 @@ fn driver_error(error: &DbErr) -> Option<&sqlx::Error> {
         | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
         _ => None,
     }
+}
+
+/// What a database calls an error: the SQLSTATE of PostgreSQL, the number of SQLite.
+pub(super) fn error_code(error: &DbErr) -> Option<String> {
+    let code = driver_error(error)?.as_database_error()?.code()?;
+    Some(code.into_owned())
 }
 
 impl Transient for DbErr {
@@ -91,6 +128,24 @@ impl Transient for Error {
 struct Writer {
     connection: DatabaseConnection,
     turns: Arc<Semaphore>,
+    replaced: Replaced,
+}
+
+/// How many connections to a SQLite file were replaced, since they could not be used any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replaced(Arc<AtomicU32>);
+
+impl Replaced {
+    /// Whether the driver and SQLite agree on a connection that nobody uses: there is no transaction. An error such as
+    /// a full disk ends a transaction by itself. The driver is not told, and would make each further transaction a part
+    /// of that one, whose end never comes: what it commits would be lost.
+    pub(super) fn is_sound(&self, connection: &SqliteConnection) -> bool {
+        let sound = !connection.is_in_transaction();
+        if !sound {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        sound
+    }
 }
 
 /// Opens transactions.
@@ -108,15 +163,21 @@ impl Transactions {
     /// Reads on `connection`, and writes on `writing` when that is given.
     pub(super) fn new(
         connection: DatabaseConnection,
-        writing: Option<DatabaseConnection>,
+        writing: Option<(DatabaseConnection, Replaced)>,
         gate: Gate,
         patience: Duration,
     ) -> Result<Self> {
         let options =
             Opts::new("dermaga_transactions_total", "Write transactions by outcome (committed, rolled_back, retried).");
         let counter = IntCounterVec::new(options, &["outcome"]).map_err(Error::internal)?;
-        let writer = writing.map(|connection| Writer { connection, turns: Arc::new(Semaphore::new(1)) });
+        let turns = Arc::new(Semaphore::new(1));
+        let writer = writing.map(|(connection, replaced)| Writer { connection, turns, replaced });
         Ok(Self { connection, gate, writer, patience, counter })
+    }
+
+    /// Where writes go: on SQLite one connection, and always the same.
+    pub(super) fn writing(&self) -> &DatabaseConnection {
+        self.writer.as_ref().map_or(&self.connection, |writer| &writer.connection)
     }
 
     /// A number that changes when another process, or another pool, writes to a SQLite file. 0 on PostgreSQL.
@@ -126,7 +187,9 @@ impl Transactions {
         let _turn = self.turn(writer).await?;
         let ask = Statement::from_string(DbBackend::Sqlite, "PRAGMA data_version");
         let row = writer.connection.query_one_raw(ask).await?;
-        row.ok_or_else(|| DbErr::Custom("no data_version".to_owned()))?.try_get_by_index(0)
+        let version: i64 = row.ok_or_else(|| DbErr::Custom("no data_version".to_owned()))?.try_get_by_index(0)?;
+        // Another connection counts from another number on, which may happen to be the same.
+        Ok(version + (i64::from(writer.replaced.0.load(Ordering::Relaxed)) << u32::BITS))
     }
 
     /// Closes the connection that writes.
@@ -191,7 +254,7 @@ impl Transactions {
     ) -> Result<T, E> {
         let (transaction, _turn) = self.measured(meter, "BEGIN", self.begin(self.for_writing())).await?;
         let transaction = Arc::new(transaction);
-        let result = work(&Reader::within(Arc::clone(&transaction), Arc::clone(meter))).await;
+        let result = work(&self.within(&transaction, meter)).await;
         // A reader that outlived the work would still write into the transaction: then nothing is committed.
         let transaction =
             Arc::into_inner(transaction).ok_or_else(|| DbErr::Custom("a transaction outlived its work".to_owned()))?;
@@ -217,19 +280,25 @@ impl Transactions {
         meter: &Arc<Meter>,
         work: impl AsyncFnOnce(&Reader) -> Result<T, E>,
     ) -> Result<T, E> {
+        // A transaction of SQLite sees one state in any case.
+        let postgres = self.connection.get_database_backend() == DbBackend::Postgres;
         let options = TransactionOptions {
-            isolation_level: self.writer.is_none().then_some(IsolationLevel::RepeatableRead),
-            access_mode: self.writer.is_none().then_some(AccessMode::ReadOnly),
+            isolation_level: postgres.then_some(IsolationLevel::RepeatableRead),
+            access_mode: postgres.then_some(AccessMode::ReadOnly),
             sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
         };
         let _permit = self.gate.enter().await?;
-        let transaction = Arc::new(self.connection.begin_with_options(options).await?);
-        let result = work(&Reader::within(Arc::clone(&transaction), Arc::clone(meter))).await;
+        let transaction = Arc::new(self.gate.guard(self.connection.begin_with_options(options)).await?);
+        let result = work(&self.within(&transaction, meter)).await;
         if let Some(transaction) = Arc::into_inner(transaction) {
             // Nothing was written; what fails here ends with the connection.
-            let _ = transaction.rollback().await;
+            let _ = self.gate.guard(transaction.rollback()).await;
         }
         result
+    }
+
+    fn within(&self, transaction: &Arc<DatabaseTransaction>, meter: &Arc<Meter>) -> Reader {
+        Reader::within(Arc::clone(transaction), self.gate.clone(), Arc::clone(meter))
     }
 
     fn for_writing(&self) -> TransactionOptions {
@@ -244,7 +313,7 @@ impl Transactions {
         match &self.writer {
             None => {
                 let permit = self.gate.enter().await?;
-                Ok((self.connection.begin_with_options(options).await?, permit))
+                Ok((self.gate.guard(self.connection.begin_with_options(options)).await?, permit))
             }
             Some(writer) => {
                 let turn = self.turn(writer).await?;
@@ -260,7 +329,7 @@ impl Transactions {
     }
 
     async fn commit(&self, transaction: DatabaseTransaction) -> Result<(), DbErr> {
-        let result = transaction.commit().await;
+        let result = self.gate.guard(transaction.commit()).await;
         self.counter.with_label_values(&[if result.is_ok() { "committed" } else { "rolled_back" }]).inc();
         result
     }
@@ -268,7 +337,7 @@ impl Transactions {
     async fn roll_back(&self, transaction: DatabaseTransaction) {
         self.counter.with_label_values(&["rolled_back"]).inc();
         // The cause is what counts; a rollback that fails too ends with the connection.
-        let _ = transaction.rollback().await;
+        let _ = self.gate.guard(transaction.rollback()).await;
     }
 
     async fn measured<T>(
@@ -278,9 +347,9 @@ impl Transactions {
         step: impl Future<Output = Result<T, DbErr>>,
     ) -> Result<T, DbErr> {
         meter.keep(&Statement::from_string(self.connection.get_database_backend(), sql));
-        let start = Instant::now();
+        let sent = Sent::new(meter, self.connection.get_database_backend(), sql);
         let result = step.await;
-        meter.record_statement(0, start.elapsed());
+        sent.answered(0, result.as_ref().err());
         result
     }
 }

@@ -99,15 +99,15 @@ impl Database {
         }
         let installed: bool = row.try_get("", "installed")?;
         if !installed && let Err(error) = self.run("CREATE EXTENSION IF NOT EXISTS vector").await {
-            let error = chain(&error);
-            tracing::warn!(error, "the extension vector is there and cannot be installed; memory compares vectors");
+            let cause = chain(&error);
+            tracing::warn!(cause, "the extension vector is there and cannot be installed; memory compares vectors");
             return Ok(());
         }
         self.look_for_vectors().await?;
         if let Err(error) = self.make_vectors_comparable().await {
             // A role that may define nothing serves with what another has defined.
-            let (error, comparison) = (chain(&error), self.comparison());
-            tracing::warn!(error, ?comparison, "vectors cannot be made comparable in the database");
+            let (cause, comparison) = (chain(&error), self.comparison());
+            tracing::warn!(cause, ?comparison, "vectors cannot be made comparable in the database");
         }
         Ok(())
     }

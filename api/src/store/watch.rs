@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use super::database::Database;
 use super::rates;
+use super::standby::Position;
 use crate::error::{Error, Result};
-use crate::shutdown::Stopping;
+use crate::shutdown::Served;
 
 /// The channel of the triggers.
 const CHANNEL: &str = "dermaga_changed";
@@ -59,8 +60,16 @@ pub enum News {
     Pulse(Duration),
 }
 
-/// Tells `hear` of changes until the server stops.
-pub async fn watch<F: Future<Output = ()>>(database: Database, stopping: Stopping, hear: impl Fn(News) -> F) {
+/// Tells `hear` of changes until no request runs any more: the cache believes itself right as long as nobody says that it
+/// does not hear.
+pub async fn watch<F: Future<Output = ()>>(database: Database, served: Served, hear: impl Fn(News) -> F) {
+    // Before all others: whoever reads once the cache has dropped something must not be led to a standby without it.
+    let hear = |news: News| {
+        if let Some(standby) = database.standby() {
+            standby.hear(&news);
+        }
+        hear(news)
+    };
     let watching = async {
         match database.backend() {
             DbBackend::Postgres => watch_postgres(&database, &hear).await,
@@ -69,7 +78,7 @@ pub async fn watch<F: Future<Output = ()>>(database: Database, stopping: Stoppin
     };
     tokio::select! {
         () = watching => {}
-        () = stopping.begun() => {}
+        () = served.ended() => {}
     }
 }
 
@@ -78,7 +87,7 @@ async fn watch_postgres<F: Future<Output = ()>>(database: &Database, hear: &impl
     let options = PgPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE);
     let pool = options.connect_lazy_with((*database.postgres_options()).clone());
     loop {
-        if let Err(error) = listen(&pool, hear).await {
+        if let Err(error) = listen(database, &pool, hear).await {
             tracing::warn!(cause = %error.chain(), "the database cannot be heard; trying again");
         }
         hear(News::Lost).await;
@@ -86,13 +95,13 @@ async fn watch_postgres<F: Future<Output = ()>>(database: &Database, hear: &impl
     }
 }
 
-async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F) -> Result<()> {
+async fn listen<F: Future<Output = ()>>(database: &Database, pool: &PgPool, hear: &impl Fn(News) -> F) -> Result<()> {
     let mut listener = PgListener::connect_with(pool).await.map_err(Error::internal)?;
     listener.listen_all([CHANNEL, rates::CHANNEL]).await.map_err(Error::internal)?;
     hear(News::Regained).await;
     let name = Uuid::now_v7().simple().to_string();
     let own_pulse = format!("pulse {name}");
-    let mut sent: Option<Instant> = None;
+    let mut sent: Option<(Instant, Option<Position>)> = None;
     let mut pulse = interval(PULSE);
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -101,11 +110,11 @@ async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F
             tokio::select! {
                 heard = &mut next => break heard.map_err(Error::internal)?,
                 _ = pulse.tick() => match sent {
-                    Some(at) if at.elapsed() > PATIENCE => return Err(Error::internal("no pulse was heard")),
+                    Some((at, _)) if at.elapsed() > PATIENCE => return Err(Error::internal("no pulse was heard")),
                     Some(_) => {}
                     None => {
-                        sent = Some(Instant::now());
-                        send_pulse(pool, &own_pulse).await?;
+                        let at = Instant::now();
+                        sent = Some((at, send_pulse(pool, &own_pulse, database.standby().is_some()).await?));
                     }
                 },
             }
@@ -117,7 +126,11 @@ async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F
                 hear(News::NewRates(day)).await;
             }
         } else if heard.payload() == own_pulse {
-            if let Some(at) = sent.take() {
+            if let Some((at, position)) = sent.take() {
+                // Notifications come in the order of the commits, so all from before the pulse have come.
+                if let (Some(standby), Some(position)) = (database.standby(), position) {
+                    standby.heard_up_to(position);
+                }
                 hear(News::Pulse(at.elapsed())).await;
             }
         } else if let Some(news) = read(heard.payload()) {
@@ -126,12 +139,18 @@ async fn listen<F: Future<Output = ()>>(pool: &PgPool, hear: &impl Fn(News) -> F
     }
 }
 
-async fn send_pulse(pool: &PgPool, text: &str) -> Result<()> {
-    let notify = sea_orm::sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(text).execute(pool);
-    match tokio::time::timeout(PATIENCE, notify).await {
-        Ok(sent) => sent.map(drop).map_err(Error::internal),
-        Err(_) => Err(Error::internal("no pulse could be sent")),
-    }
+/// Sends a pulse; with the position of the log before it, where that is asked for.
+async fn send_pulse(pool: &PgPool, text: &str, with_position: bool) -> Result<Option<Position>> {
+    let notify = match with_position {
+        true => "SELECT pg_current_wal_insert_lsn()::text, pg_notify($1, $2)",
+        false => "SELECT NULL::text, pg_notify($1, $2)",
+    };
+    let notify = sea_orm::sqlx::query_scalar(notify).bind(CHANNEL).bind(text).fetch_one(pool);
+    let position: Option<String> = match tokio::time::timeout(PATIENCE, notify).await {
+        Ok(sent) => sent.map_err(Error::internal)?,
+        Err(_) => return Err(Error::internal("no pulse could be sent")),
+    };
+    position.map(|position| position.parse().map_err(Error::internal)).transpose()
 }
 
 /// What a notification tells. `None` for another server's pulse.

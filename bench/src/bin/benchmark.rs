@@ -9,25 +9,23 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::float_arithmetic,
-    clippy::disallowed_methods,
-    reason = "reports are for a person to read; figures are divided, and a run has the time of the machine"
+    reason = "reports are for a person to read, and percents are divided"
 )]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Parser, Subcommand};
-use dermaga_bench::client::Client;
 use dermaga_bench::database::Database;
+use dermaga_bench::fanout;
 use dermaga_bench::limit::{self, Limit};
-use dermaga_bench::measure::{LOADS, Load, Measurement, Subject, measure, median};
+use dermaga_bench::measure::{LOADS, Load, Measurement, median};
 use dermaga_bench::mode::{self, Mode};
 use dermaga_bench::peers;
 use dermaga_bench::report::{self, Run};
-use dermaga_bench::scenario::{self, Scenario, Subjects};
-use dermaga_bench::server::{Server, binary, build};
+use dermaga_bench::scenario::{self, Scenario};
+use dermaga_bench::server::{binary, build};
+use dermaga_bench::suite::{Suite, now};
 
 // The allocator of the server, for the limits beside it.
 #[global_allocator]
@@ -63,9 +61,6 @@ enum Action {
         /// What the run is called [default: the mode]
         #[arg(long)]
         name: Option<String>,
-        /// Also look for the load from which on more clients get no more answers
-        #[arg(long)]
-        saturate: bool,
         /// Write the run to this file, for `compare`
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -135,12 +130,21 @@ struct What {
     /// Payments in the database
     #[arg(long, default_value_t = 5_000)]
     payments: u64,
-    /// Only these scenarios; may be given again
+    /// Only these scenarios: payment, page, lines, deep, search, quote, mix, fanout; may be given again
     #[arg(long, value_name = "NAME")]
     scenario: Vec<String>,
-    /// Only these loads: one, five, high; may be given again
+    /// Only these loads: one, five, high; may be given again. The fan-out has loads of its own
     #[arg(long, value_name = "NAME")]
     load: Vec<String>,
+    /// How many follow in the fan-out; may be given again [default: 10, 100 and 1000]
+    #[arg(long, value_name = "COUNT")]
+    subscribers: Vec<usize>,
+    /// Also double the clients until that gets less than a tenth more answers, and report the most throughput
+    #[arg(long)]
+    saturate: bool,
+    /// Clients at the most when looking for the most throughput
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    most_clients: usize,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -166,12 +170,9 @@ async fn main() -> ExitCode {
 async fn run(action: Action) -> Result<ExitCode, String> {
     match action {
         Action::Generate { database_url, payments, seed } => generate(&database_url, payments, seed),
-        Action::Run { mode, name, saturate, output, what } => {
+        Action::Run { mode, name, output, what } => {
             let mode = Mode::named(&mode).ok_or_else(|| format!("no such mode: {mode}"))?;
-            let bench = Bench::prepare(&what).await?;
-            let mut runs = bench.measure(&[mode], saturate).await;
-            bench.database.remove().await;
-            let mut run = runs.remove(0);
+            let mut run = measure(&what, &[mode]).await?.remove(0);
             run.name = name.unwrap_or(run.name);
             println!("{}", report::table(&run));
             remember(&what.history, std::slice::from_ref(&run))?;
@@ -184,9 +185,7 @@ async fn run(action: Action) -> Result<ExitCode, String> {
             let modes: Option<Vec<Mode>> = runs.iter().map(|name| Mode::named(name)).collect();
             let runs = match modes {
                 Some(modes) => {
-                    let bench = Bench::prepare(&what).await?;
-                    let runs = bench.measure(&modes, false).await;
-                    bench.database.remove().await;
+                    let runs = measure(&what, &modes).await?;
                     remember(&what.history, &runs)?;
                     runs
                 }
@@ -270,11 +269,11 @@ async fn measure_peers(what: &Peers, database: &Database) -> Result<Vec<Run>, St
             }
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let at = now();
     let setting = format!("{}, {} payments, high is {} connections", database.name(), what.payments, what.connections);
     let runs = contenders.iter().zip(seen).map(|(contender, loads)| {
         let measurements = loads.iter().map(|rounds| median(rounds)).collect();
-        Run { name: contender.name.to_owned(), at: now, setting: setting.clone(), measurements }
+        Run { name: contender.name.to_owned(), at, setting: setting.clone(), measurements }
     });
     Ok(runs.collect())
 }
@@ -289,100 +288,61 @@ fn generate(database_url: &str, payments: u64, seed: u64) -> Result<ExitCode, St
     Ok(if made.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is measured, on what.
-struct Bench {
-    database: Database,
-    payments: u64,
-    scenarios: Vec<Scenario>,
-    loads: Vec<Load>,
-    seconds: f64,
-    rounds: usize,
+/// Makes the data, measures the modes, and leaves no database behind.
+async fn measure(what: &What, modes: &[Mode]) -> Result<Vec<Run>, String> {
+    let suite = prepare(what).await?;
+    let runs = suite.measure(modes).await;
+    suite.database.remove().await;
+    runs
 }
 
-impl Bench {
-    async fn prepare(what: &What) -> Result<Self, String> {
-        let scenarios = if what.scenario.is_empty() {
-            scenario::ALL.to_vec()
-        } else {
-            let named = |name: &String| Scenario::named(name).ok_or_else(|| format!("no such scenario: {name}"));
-            what.scenario.iter().map(named).collect::<Result<_, _>>()?
-        };
-        let named = |name: &String| {
-            LOADS.into_iter().find(|load| load.name == name).ok_or_else(|| format!("no such load: {name}"))
-        };
-        let loads: Vec<Load> = what.load.iter().map(named).collect::<Result<_, _>>()?;
-        if !(what.seconds > 0.0 && what.seconds < 3_600.0) || what.rounds == 0 || what.payments < 200 {
-            return Err("seconds, rounds and payments must be positive, with at least 200 payments".to_owned());
+/// What was asked for, with a database, and the build up to date.
+async fn prepare(what: &What) -> Result<Suite, String> {
+    let (mut scenarios, mut fans_out) = (Vec::new(), false);
+    for name in &what.scenario {
+        match Scenario::named(name) {
+            Some(scenario) => scenarios.push(scenario),
+            None if name == fanout::NAME => fans_out = true,
+            None => return Err(format!("no such scenario: {name}")),
         }
-        build()?;
-        let database = match &what.database_url {
-            Some(url) => Database::postgres(url).await?,
-            None => Database::sqlite(),
-        };
-        Ok(Self {
-            database,
-            payments: what.payments,
-            scenarios,
-            loads: if loads.is_empty() { LOADS.to_vec() } else { loads },
-            seconds: what.seconds,
-            rounds: what.rounds,
-        })
     }
-
-    /// The modes in turns, so that what else the machine does meets all of them.
-    async fn measure(&self, modes: &[Mode], saturate: bool) -> Vec<Run> {
-        let mut seen: Vec<Vec<Vec<Measurement>>> = vec![Vec::new(); modes.len()];
-        let mut subjects: Option<Arc<Subjects>> = None;
-        for round in 1..=self.rounds {
-            for (mode, seen) in modes.iter().zip(&mut seen) {
-                eprintln!("round {round} of {}: {}", self.rounds, mode.name);
-                let count = self.payments.to_string();
-                let common = ["--demo-payments", &count, "--quota-cost", "0", "--max-cost", "1000000"];
-                let server = Server::start(&self.database.url, &[&common, mode.options].concat());
-                let known = match &subjects {
-                    Some(known) => Arc::clone(known),
-                    None => Arc::new(Subjects::read(&Client::new(&server.address)).await),
-                };
-                subjects = Some(Arc::clone(&known));
-                let subject = Subject { server: &server, database: &self.database, subjects: known };
-                let mut all = Vec::new();
-                for scenario in &self.scenarios {
-                    for load in &self.loads {
-                        all.push(measure(&subject, *scenario, *load, self.seconds).await);
-                    }
-                    if saturate {
-                        all.push(self.saturated(&subject, *scenario).await);
-                    }
-                }
-                seen.push(all);
-            }
-        }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let runs = modes.iter().zip(seen).map(|(mode, rounds)| {
-            let places = rounds.first().map_or(0, Vec::len);
-            let measurements = (0..places)
-                .map(|at| median(&rounds.iter().filter_map(|round| round.get(at).cloned()).collect::<Vec<_>>()))
-                .collect();
-            let setting = format!("{}, {} payments", self.database.name(), self.payments);
-            Run { name: mode.name.to_owned(), at: now, setting, measurements }
-        });
-        runs.collect()
+    if what.scenario.is_empty() {
+        (scenarios, fans_out) = (scenario::ALL.to_vec(), true);
     }
-
-    /// Doubles the clients for as long as that gets a twentieth more answers.
-    async fn saturated(&self, subject: &Subject<'_>, scenario: Scenario) -> Measurement {
-        let mut best = Measurement::default();
-        for clients in [1, 2, 4, 8, 16, 32, 64, 128, 256] {
-            let load = Load { name: "most", clients };
-            let seen = measure(subject, scenario, load, self.seconds / 2.0).await;
-            if seen.throughput < best.throughput * 1.05 {
-                break;
-            }
-            best = seen;
-            best.load = format!("{clients}");
-        }
-        best
+    let named =
+        |name: &String| LOADS.into_iter().find(|load| load.name == name).ok_or_else(|| format!("no such load: {name}"));
+    let loads: Vec<Load> = what.load.iter().map(named).collect::<Result<_, _>>()?;
+    if !(what.seconds > 0.0 && what.seconds < 3_600.0) || what.rounds == 0 || what.payments < 200 {
+        return Err("seconds, rounds and payments must be positive, with at least 200 payments".to_owned());
     }
+    if what.subscribers.contains(&0) || what.most_clients == 0 {
+        return Err("there must be at least one subscriber, and one client".to_owned());
+    }
+    let mut subscribers = what.subscribers.clone();
+    if subscribers.is_empty() {
+        subscribers.extend(fanout::SUBSCRIBERS);
+    }
+    if !fans_out {
+        subscribers.clear();
+    }
+    if let Some(most) = subscribers.iter().max() {
+        fanout::allow(*most)?;
+    }
+    build()?;
+    let database = match &what.database_url {
+        Some(url) => Database::postgres(url).await?,
+        None => Database::sqlite(),
+    };
+    Ok(Suite {
+        database,
+        payments: what.payments,
+        scenarios,
+        loads: if loads.is_empty() { LOADS.to_vec() } else { loads },
+        most_clients: what.saturate.then_some(what.most_clients),
+        subscribers,
+        seconds: what.seconds,
+        rounds: what.rounds,
+    })
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, String> {

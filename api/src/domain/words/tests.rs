@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{STOP_WORDS, Term, Vocabulary, search_words, words};
+use super::{Estimate, KnownWord, STOP_WORDS, Term, Vocabulary, search_words, words};
 
 #[test]
 fn a_text_is_cut_into_plain_words() {
@@ -33,9 +33,15 @@ fn stop_words_count_where_there_is_nothing_else() {
     assert!(search_words("'\"").is_empty());
 }
 
+/// A vocabulary of these words, each in one name.
+fn vocabulary(words: impl IntoIterator<Item = impl Into<String>>) -> Vocabulary {
+    let known = |word| KnownWord { word, in_titles: 1, in_names: 1 };
+    Vocabulary::new(words.into_iter().map(Into::into).map(known).collect(), 1)
+}
+
 fn meant(word: &str) -> Term {
     let known = ["bean", "cashew", "chocolate", "cocoa", "coconut", "coffee", "fee", "oil", "palm", "rubber", "tea"];
-    Vocabulary::new(known.map(str::to_owned).to_vec()).term(word.to_owned())
+    vocabulary(known).term(word.to_owned())
 }
 
 #[test]
@@ -58,6 +64,28 @@ fn misspelt_words_find_the_nearest() {
     ] {
         assert_eq!(meant(word), expected, "{word}");
     }
+}
+
+/// Words of a search are taken for independent; of words that begin alike any will do.
+#[test]
+fn what_fits_is_estimated() {
+    let known = |word: &str, in_titles, in_names| KnownWord { word: word.to_owned(), in_titles, in_names };
+    let words = [known("oil", 100, 200), known("other", 500, 600), known("otter", 1, 2), known("palm", 20, 40)];
+    let vocabulary = Vocabulary::new(words.to_vec(), 1_000);
+    let estimate = |terms: &[Term]| {
+        let Estimate { title, words, title_prefix, prefix, names } = vocabulary.estimate(terms);
+        assert_eq!(names, 1_000);
+        [title, words, title_prefix, prefix]
+    };
+    let term = |word: &str| Term::Known(word.to_owned());
+    assert_eq!(estimate(&[]), [1_000; 4]);
+    assert_eq!(estimate(&[term("other")]), [500, 600, 500, 600]);
+    assert_eq!(estimate(&[term("ot")]), [0, 0, 501, 602]);
+    assert_eq!(estimate(&[term("o")]), [0, 0, 601, 802]);
+    assert_eq!(estimate(&[term("palm"), term("oil")]), [2, 8, 2, 8]);
+    assert_eq!(estimate(&[term("palm"), term("zebra")]), [0; 4]);
+    assert_eq!(estimate(&[Term::Corrected(vec!["otter".into(), "palm".into()])]), [21, 42, 21, 42]);
+    assert_eq!(Vocabulary::default().estimate(&[term("palm")]), Estimate::default());
 }
 
 /// Every way to make one slip.
@@ -85,16 +113,16 @@ proptest! {
     ) {
         let word = which.get(&words).clone();
         let typed = with_a_slip(&word, at, letter, kind);
-        let alone = Vocabulary::new(vec![word.clone()]);
+        let alone = vocabulary([word.clone()]);
         if !word.starts_with(&typed) {
             prop_assert_eq!(alone.term(typed.clone()), Term::Corrected(vec![word]));
         }
-        let vocabulary = Vocabulary::new(words);
+        let vocabulary = vocabulary(words);
         match vocabulary.term(typed.clone()) {
-            Term::Known(known) => prop_assert!(vocabulary.words().iter().any(|word| word.starts_with(&known))),
+            Term::Known(known) => prop_assert!(vocabulary.words().any(|word| word.starts_with(&known))),
             // A word that is nearer still, or twenty by the alphabet that are as near, go first.
             Term::Corrected(near) => prop_assert!(!near.is_empty() && near.iter().all(|near| {
-                vocabulary.words().contains(near) && (near.len().abs_diff(typed.len()) <= 1 || near.len() > typed.len())
+                vocabulary.words().any(|word| word == near) && (near.len().abs_diff(typed.len()) <= 1 || near.len() > typed.len())
             }), "{typed} finds {near:?}"),
         }
     }

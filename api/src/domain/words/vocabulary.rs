@@ -14,21 +14,86 @@ pub enum Term {
     Corrected(Vec<String>),
 }
 
+/// A word that stands in names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KnownWord {
+    /// The word.
+    pub word: String,
+    /// How many names have it in their title.
+    pub in_titles: u64,
+    /// How many names have it anywhere.
+    pub in_names: u64,
+}
+
+/// About how many names fit a search, as if its words had nothing to do with each other. To choose a way to find
+/// them, and never to tell anybody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Those with all words in their title, as they are.
+    pub title: u64,
+    /// Those with all words somewhere, as they are.
+    pub words: u64,
+    /// Those with words in their title that begin so.
+    pub title_prefix: u64,
+    /// Those with words that begin so.
+    pub prefix: u64,
+    /// All names there are.
+    pub names: u64,
+}
+
 /// All known words, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vocabulary(Box<[String]>);
+pub struct Vocabulary {
+    words: Box<[KnownWord]>,
+    names: u64,
+}
 
 impl Vocabulary {
-    /// A vocabulary of these words.
-    pub fn new(mut words: Vec<String>) -> Self {
+    /// A vocabulary of these words, which stand in so many names.
+    pub fn new(mut words: Vec<KnownWord>, names: u64) -> Self {
         words.sort_unstable();
-        words.dedup();
-        Self(words.into())
+        words.dedup_by(|one, other| one.word == other.word);
+        Self { words: words.into(), names }
     }
 
     /// The words by the alphabet.
-    pub fn words(&self) -> &[String] {
-        &self.0
+    pub fn words(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.words.iter().map(|known| known.word.as_str())
+    }
+
+    /// About how many names fit these terms.
+    pub fn estimate(&self, terms: &[Term]) -> Estimate {
+        let all = |of: &dyn Fn(&KnownWord) -> u64, is_prefix: bool| {
+            terms.iter().fold(self.names, |names, term| {
+                let with_term = match term {
+                    Term::Known(word) => {
+                        let known = self.beginning_with(word).iter();
+                        known.filter(|known| is_prefix || known.word == *word).map(of).sum::<u64>()
+                    }
+                    Term::Corrected(words) => words.iter().filter_map(|word| self.known(word)).map(of).sum(),
+                };
+                // As large a share of these as of all.
+                let fitting = u128::from(names) * u128::from(with_term.min(self.names));
+                fitting.checked_div(u128::from(self.names)).and_then(|fitting| fitting.try_into().ok()).unwrap_or(0)
+            })
+        };
+        Estimate {
+            title: all(&|known| known.in_titles, false),
+            words: all(&|known| known.in_names, false),
+            title_prefix: all(&|known| known.in_titles, true),
+            prefix: all(&|known| known.in_names, true),
+            names: self.names,
+        }
+    }
+
+    fn known(&self, word: &str) -> Option<&KnownWord> {
+        self.beginning_with(word).first().filter(|known| known.word == word)
+    }
+
+    fn beginning_with(&self, prefix: &str) -> &[KnownWord] {
+        let from = self.words.partition_point(|known| known.word.as_str() < prefix);
+        let rest = &self.words[from..];
+        &rest[..rest.partition_point(|known| known.word.starts_with(prefix))]
     }
 
     /// What a word that was searched stands for.
@@ -38,8 +103,7 @@ impl Vocabulary {
 
     /// Whether a known word begins so.
     fn begins(&self, prefix: &str) -> bool {
-        let at = self.0.partition_point(|word| word.as_str() < prefix);
-        self.0.get(at).is_some_and(|word| word.starts_with(prefix))
+        !self.beginning_with(prefix).is_empty()
     }
 
     /// The known words that are as few slips away from `word` as any: one slip for five letters, two for nine. That
@@ -52,8 +116,8 @@ impl Vocabulary {
             _ => 2,
         };
         let mut least = usize::MAX;
-        let mut nearest: Vec<&String> = Vec::new();
-        for known in &self.0 {
+        let mut nearest: Vec<&str> = Vec::new();
+        for known in self.words() {
             let Some((beginning, whole)) = slips(&letters, known, allowed) else { continue };
             let cost = whole.min(beginning + 1);
             if cost < least {
@@ -65,7 +129,7 @@ impl Vocabulary {
                 nearest.push(known);
             }
         }
-        nearest.into_iter().take(MOST_CORRECTIONS).cloned().collect()
+        nearest.into_iter().take(MOST_CORRECTIONS).map(str::to_owned).collect()
     }
 }
 

@@ -247,7 +247,7 @@ impl CommodityConnection {
     /// # Errors
     /// When the arguments make no page, or the rows cannot be loaded.
     pub async fn load(ctx: &Context<'_>, filter: CommodityFilter, arguments: PageArguments) -> Result<Self> {
-        let list = List::new("commodities", vec![KeyKind::Int, KeyKind::Text], &filter);
+        let list = List::new("commodities", vec![KeyKind::Int, KeyKind::Text], &filter.shape());
         let request = list.request(&arguments, 20, ctx.request()?.max_page_size)?;
         let page = ctx.load(CommodityPageKey { filter: filter.clone(), request }).await?;
         let edges: Vec<_> = page.rows.iter().map(|found| CommodityEdge::new(&list, &filter, found)).collect();
@@ -262,7 +262,7 @@ impl CommodityEdge {
         let (score, kind) = match filter.search {
             None => (None, None),
             Some(Search::Code(_)) => (Some(if found.rank == RANK_BEST { 1.0 } else { 0.5 }), Some(MatchKind::Code)),
-            Some(Search::Words(_)) => {
+            Some(Search::Words(..)) => {
                 let (tier, corrected) = commodity_search::tier(found.rank);
                 let score = match (tier, corrected) {
                     (Tier::Title, false) => 1.0,

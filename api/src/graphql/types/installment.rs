@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
+use async_graphql::{Context, Enum, ID, Object};
 use entity::{installment, installment_plan};
 
 use super::money::{Money, currency_of_row};
@@ -16,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::graphql::context::ContextExt;
 use crate::graphql::id::GlobalId;
 use crate::graphql::pagination::{Edge, KeyKind, List, PageArguments, PageInfo};
-use crate::graphql::rows::{self, Ready, Rows};
+use crate::graphql::rows::{Ready, Row, Rows, Writer};
 use crate::graphql::scalars::{Date, DateTime, Decimal};
 use crate::loaders::installments::{PaymentInstallmentCountKey, PaymentInstallmentsKey};
 use crate::loaders::payments::PaymentKey;
@@ -156,23 +155,23 @@ impl Installment {
 }
 
 impl Ready for Installment {
-    fn ready(&self, field: &Field) -> Option<Value> {
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         let row = &*self.row;
-        let money = |minor: i64| rows::object(&Money::of(minor, self.currency), &field.selection_set.node);
+        let money = |minor: i64, to: &mut Writer<'_>| to.object(&Money::of(minor, self.currency), field);
         match field.name.node.as_str() {
-            "id" => Some(Value::String(GlobalId::Installment(row.id).encode().0)),
-            "sequence" => Some(row.sequence.into()),
-            "planRevision" => Some(row.plan_revision.into()),
-            "kind" => Some(enum_value(InstallmentKind::from(row.kind))),
-            "dueDate" => Some(Date(row.due_date).to_value()),
-            "amount" => money(row.amount),
-            "plannedAmount" => money(row.planned_amount),
-            "received" => money(row.allocated),
-            "waived" => money(row.waived),
-            "outstanding" => money(row.outstanding),
-            "status" => Some(enum_value(InstallmentStatus::from(row.status))),
-            "settledAt" => Some(row.settled_at.map_or(Value::Null, |at| DateTime(at).to_value())),
-            _ => None,
+            "id" => to.plain(GlobalId::Installment(row.id)),
+            "sequence" => to.scalar(row.sequence),
+            "planRevision" => to.scalar(row.plan_revision),
+            "kind" => to.name(InstallmentKind::from(row.kind)),
+            "dueDate" => to.plain(Date(row.due_date)),
+            "amount" => money(row.amount, to),
+            "plannedAmount" => money(row.planned_amount, to),
+            "received" => money(row.allocated, to),
+            "waived" => money(row.waived, to),
+            "outstanding" => money(row.outstanding, to),
+            "status" => to.name(InstallmentStatus::from(row.status)),
+            "settledAt" => to.plain_or_null(row.settled_at.map(DateTime)),
+            _ => false,
         }
     }
 }
@@ -216,25 +215,35 @@ pub struct InstallmentConnection {
 #[Object]
 impl InstallmentConnection {
     /// The installments with their cursors.
-    async fn edges(&self) -> Result<Vec<Edge<Installment>>> {
-        let list = Self::list(self.payment, &self.filter);
-        list.edges(&self.page, |row| due_position(row), |row| Installment::new(Arc::clone(row)))
+    async fn edges(&self) -> Result<Rows<Edge<Row<Installment>>>> {
+        self.edges_of_page().map(Rows)
     }
 
     /// The installments.
     async fn nodes(&self) -> Result<Rows<Installment>> {
-        self.page.rows.iter().map(|row| Installment::new(Arc::clone(row))).collect::<Result<_>>().map(Rows)
+        self.installments().map(Rows)
     }
 
     /// Where the page stands.
     async fn page_info(&self) -> PageInfo {
-        Self::list(self.payment, &self.filter).info(&self.page, |row| due_position(row))
+        self.info()
     }
 
     /// How many installments fit the filter on all pages. Counted only when it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let key = PaymentInstallmentCountKey { payment: self.payment, filter: self.filter.clone() };
         Ok(i32::try_from(ctx.load(key).await?).unwrap_or(i32::MAX))
+    }
+}
+
+impl Ready for InstallmentConnection {
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
+        match field.name.node.as_str() {
+            "edges" => self.edges_of_page().is_ok_and(|edges| to.list(&edges, field)),
+            "nodes" => self.installments().is_ok_and(|installments| to.list(&installments, field)),
+            "pageInfo" => to.object(&self.info(), field),
+            _ => false,
+        }
     }
 }
 
@@ -253,6 +262,19 @@ impl InstallmentConnection {
         let request = arguments.request(max, max, || Self::list(payment, &filter))?;
         let page = ctx.load(PaymentInstallmentsKey { payment, filter: filter.clone(), request }).await?;
         Ok(Self { payment, filter, page })
+    }
+
+    fn edges_of_page(&self) -> Result<Vec<Edge<Row<Installment>>>> {
+        let list = Self::list(self.payment, &self.filter);
+        list.edges(&self.page, |row| due_position(row), |row| Installment::new(Arc::clone(row)).map(Row))
+    }
+
+    fn installments(&self) -> Result<Vec<Installment>> {
+        self.page.rows.iter().map(|row| Installment::new(Arc::clone(row))).collect()
+    }
+
+    fn info(&self) -> PageInfo {
+        Self::list(self.payment, &self.filter).info(&self.page, |row| due_position(row))
     }
 
     fn list(payment: entity::ids::PaymentId, filter: &InstallmentFilter) -> List {

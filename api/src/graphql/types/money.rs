@@ -1,7 +1,7 @@
 //! Money.
 
 use async_graphql::parser::types::Field;
-use async_graphql::{Context, InputObject, Object, ScalarType, Value};
+use async_graphql::{Context, InputObject, Object};
 
 use super::rate::{Conversion, RatePurpose};
 use crate::domain;
@@ -9,7 +9,7 @@ use crate::domain::currency::Currency;
 use crate::domain::rejection::Rejection;
 use crate::error::{Error, Result, code};
 use crate::graphql::context::ContextExt;
-use crate::graphql::rows::Ready;
+use crate::graphql::rows::{Ready, Writer};
 use crate::graphql::scalars::{CurrencyCode, Date, Decimal};
 use crate::loaders::rates::{MissingPolicy, RateAnswer, RateKey};
 
@@ -66,14 +66,14 @@ impl Money {
 }
 
 impl Ready for Money {
-    fn ready(&self, field: &Field) -> Option<Value> {
-        Some(match field.name.node.as_str() {
-            "amount" => Decimal(self.0.amount()).to_value(),
-            "currency" => CurrencyCode(self.0.currency).to_value(),
-            "minorUnits" => self.0.currency.minor_units().into(),
-            "settlementDigits" => self.0.currency.settlement_digits().into(),
-            _ => return None,
-        })
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
+        match field.name.node.as_str() {
+            "amount" => to.plain(self.0.amount()),
+            "currency" => to.plain(self.0.currency.code()),
+            "minorUnits" => to.scalar(self.0.currency.minor_units()),
+            "settlementDigits" => to.scalar(self.0.currency.settlement_digits()),
+            _ => false,
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::parser::types::Field;
-use async_graphql::resolver_utils::enum_value;
-use async_graphql::{Context, Enum, ID, Object, ScalarType, Value};
+use async_graphql::{Context, Enum, ID, Object};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use entity::{payment, payment_line};
@@ -23,7 +22,7 @@ use crate::graphql::context::{ContextExt, Role};
 use crate::graphql::id::GlobalId;
 use crate::graphql::input::{InstallmentWhere, PaymentSort};
 use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
-use crate::graphql::rows::{self, Ready, Rows};
+use crate::graphql::rows::{Ready, Row, Rows, Writer};
 use crate::graphql::scalars::{Date, DateTime, Decimal};
 use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
 use crate::loaders::payments::{
@@ -216,10 +215,10 @@ impl Payment {
         #[graphql(default = 12, desc = "How many, at most 100.")] first: i32,
         #[graphql(desc = "Only what comes after this cursor.")] after: Option<String>,
         #[graphql(name = "where", desc = "Which installments. Null: all.")] filter: Option<InstallmentWhere>,
-    ) -> Result<InstallmentConnection> {
+    ) -> Result<Row<InstallmentConnection>> {
         let filter = filter.map(InstallmentWhere::filter).unwrap_or_default();
         let arguments = PageArguments { first: Some(first), after, ..PageArguments::default() };
-        InstallmentConnection::of_payment(ctx, self.row.id, filter, arguments).await
+        InstallmentConnection::of_payment(ctx, self.row.id, filter, arguments).await.map(Row)
     }
 
     /// The receipts, as they arrived.
@@ -275,29 +274,28 @@ impl Payment {
 }
 
 impl Ready for Payment {
-    fn ready(&self, field: &Field) -> Option<Value> {
+    fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         let row = &*self.row;
-        let money = |minor: i64| rows::object(&self.money(minor), &field.selection_set.node);
-        let text = |text: &str| Value::String(text.to_owned());
+        let money = |minor: i64, to: &mut Writer<'_>| to.object(&self.money(minor), field);
         match field.name.node.as_str() {
-            "id" => Some(Value::String(GlobalId::Payment(row.id).encode().0)),
-            "reference" => Some(text(&row.reference)),
-            "payerName" => Some(row.payer_name.as_deref().map_or(Value::Null, text)),
-            "description" => Some(row.description.as_deref().map_or(Value::Null, text)),
-            "amount" => money(row.amount),
-            "allocated" => money(row.allocated),
-            "waived" => money(row.waived),
-            "writtenOff" => money(row.written_off),
-            "outstanding" => money(row.outstanding),
-            "received" => money(row.received),
-            "refunded" => money(row.refunded),
-            "credit" => money(row.credit),
-            "status" => Some(enum_value(PaymentStatus::from(row.status))),
-            "timeZone" => Some(text(&row.time_zone)),
-            "version" => Some(row.version.into()),
-            "createdAt" => Some(DateTime(row.created_at).to_value()),
-            "updatedAt" => Some(DateTime(row.updated_at).to_value()),
-            _ => None,
+            "id" => to.plain(GlobalId::Payment(row.id)),
+            "reference" => to.scalar(&row.reference),
+            "payerName" => to.scalar(&row.payer_name),
+            "description" => to.scalar(&row.description),
+            "amount" => money(row.amount, to),
+            "allocated" => money(row.allocated, to),
+            "waived" => money(row.waived, to),
+            "writtenOff" => money(row.written_off, to),
+            "outstanding" => money(row.outstanding, to),
+            "received" => money(row.received, to),
+            "refunded" => money(row.refunded, to),
+            "credit" => money(row.credit, to),
+            "status" => to.name(PaymentStatus::from(row.status)),
+            "timeZone" => to.scalar(&row.time_zone),
+            "version" => to.scalar(row.version),
+            "createdAt" => to.plain(DateTime(row.created_at)),
+            "updatedAt" => to.plain(DateTime(row.updated_at)),
+            _ => false,
         }
     }
 }
@@ -437,9 +435,9 @@ pub struct PaymentConnection {
 #[Object]
 impl PaymentConnection {
     /// The payments with their cursors.
-    async fn edges(&self) -> Result<Vec<Edge<Payment>>> {
+    async fn edges(&self) -> Result<Rows<Edge<Row<Payment>>>> {
         let position = |row: &Arc<payment::Model>| PaymentSort::position(&self.order, row);
-        self.list.edges(&self.page, position, |row| Payment::new(Arc::clone(row)))
+        self.list.edges(&self.page, position, |row| Payment::new(Arc::clone(row)).map(Row)).map(Rows)
     }
 
     /// The payments.

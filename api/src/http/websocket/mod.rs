@@ -20,6 +20,7 @@ use super::response::{self, MediaType};
 use crate::app::State;
 use crate::error::code;
 use crate::pipeline::Refusal;
+use crate::telemetry::traces::{self, Headers};
 use close::Close;
 use outbox::Outbox;
 use socket::Socket;
@@ -52,6 +53,7 @@ pub(super) fn open(http: &HttpRequest, payload: Payload, state: &Data<State>) ->
             authorization: authorization.map(|value| value.to_str().unwrap_or_default().to_owned()),
             address: graphql::address(http),
             profile: http.headers().get(PROFILE).is_some_and(|value| value == "1"),
+            cause: traces::incoming(Headers(http.headers())),
         };
         if negotiated {
             // A frame that is longer than a message may be is refused by what it says of its length.

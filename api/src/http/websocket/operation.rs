@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::app::State;
 use crate::metrics::Running;
 use crate::pipeline::{self, Envelope, Executed, GraphqlRequest, Peer};
+use crate::telemetry::traces::Span;
 
 /// What happened to an operation.
 #[derive(Debug)]
@@ -22,29 +23,32 @@ pub(super) enum Event {
 
 /// How far an operation has come.
 enum Step {
-    Ready(Box<GraphqlRequest>),
+    Ready(Box<GraphqlRequest>, Span),
     Running(LocalBoxStream<'static, Executed>, Option<Running>),
     Over,
 }
 
-/// Runs an operation as long as the stream is followed. Dropping it stops the operation, unless it is a mutation.
+/// Runs an operation in a span as long as the stream is followed. Dropping it stops the operation, unless it is a mutation.
 pub(super) fn events(
     state: Data<State>,
     peer: Peer,
     envelope: Envelope,
     request: Box<GraphqlRequest>,
+    span: Span,
 ) -> impl Stream<Item = Event> {
-    stream::unfold(Step::Ready(request), move |step| {
+    stream::unfold(Step::Ready(request, span), move |step| {
         let (state, peer, envelope) = (state.clone(), peer.clone(), envelope.clone());
         async move {
             let (mut answers, running) = match step {
-                Step::Ready(request) => match pipeline::prepare(&state, &peer, envelope, *request).await {
-                    Ok(prepared) => {
-                        let running = state.metrics.operation_followed("websocket", prepared.kind());
-                        (prepared.stream(), running)
+                Step::Ready(request, span) => {
+                    match span.around(pipeline::prepare(&state, &peer, envelope, *request)).await {
+                        Ok(prepared) => {
+                            let running = state.metrics.operation_followed("websocket", prepared.kind());
+                            (prepared.stream(), running)
+                        }
+                        Err(refusal) => return Some((Event::Failed(refusal.errors()), Step::Over)),
                     }
-                    Err(refusal) => return Some((Event::Failed(refusal.errors()), Step::Over)),
-                },
+                }
                 Step::Running(answers, running) => (answers, running),
                 Step::Over => return None,
             };

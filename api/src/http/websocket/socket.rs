@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::graphql::context::Caller;
 use crate::http::graphql::new_request_id;
 use crate::pipeline::{Envelope, GraphqlRequest, Peer};
+use crate::telemetry::traces::{KeyValue, Span, SpanContext, SpanKind};
 
 /// How often a peer is asked whether it is there. One that says nothing for two of these is not.
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -40,6 +41,8 @@ pub(super) struct Socket {
     pub(super) address: IpAddr,
     /// Whether the client asks for profiles.
     pub(super) profile: bool,
+    /// Whose trace the handshake was a part of. Operations have traces of their own, and link to it.
+    pub(super) cause: Option<SpanContext>,
 }
 
 /// What happens to an operation, with its id.
@@ -207,8 +210,16 @@ impl Connection {
 
     fn start(&mut self, id: String, request: Box<GraphqlRequest>) {
         let Some(peer) = self.peer.clone() else { return };
-        let envelope = Envelope { request_id: new_request_id(), read_only: false, profile: self.socket.profile };
-        let events = operation::events(self.socket.state.clone(), peer, envelope, request);
+        let envelope = Envelope {
+            request_id: new_request_id(),
+            read_only: false,
+            profile: self.socket.profile,
+            // Its changes go through this server, which knows of them.
+            at_least: None,
+        };
+        let span = Span::root(SpanKind::Server, "websocket operation", self.socket.cause.clone());
+        span.set(|| [KeyValue::new("network.protocol.name", "websocket"), KeyValue::new("url.path", "/graphql")]);
+        let events = operation::events(self.socket.state.clone(), peer, envelope, request, span);
         self.operations.start(id, events);
     }
 
