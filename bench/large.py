@@ -34,7 +34,7 @@ class Server:
             env={**os.environ, "DERMAGA_LOG": "info", "DERMAGA_LOG_FORMAT": "json"},
         )
         for line in self.process.stderr:
-            found = re.search(rb'"port":(\d+)', line)
+            found = re.search(rb'"server\.port":(\d+)', line)
             if found:
                 self.port = int(found.group(1))
                 return

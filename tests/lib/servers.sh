@@ -20,13 +20,14 @@ as_postgres_user() {
     (cd "$work" && exec "${postgres_user[@]}" "$@")
 }
 
-# A throwaway PostgreSQL server, once; says where it is in TEST_POSTGRES_URL.
+# A throwaway PostgreSQL server, once; says where it is in TEST_POSTGRES_URL, and where its programs are in
+# TEST_POSTGRES_PROGRAMS, for tests that need servers of their own.
 start_postgres() {
     local programs
     [[ -z ${postgres_servers[$work/postgres]:-} ]] || return 0
     programs=$(postgres_programs) || fail "no PostgreSQL 15 or newer: tests/run --only install"
     run_postgres "$programs" "$work/postgres"
-    export TEST_POSTGRES_URL=$postgres_url
+    export TEST_POSTGRES_URL=$postgres_url TEST_POSTGRES_PROGRAMS=$programs
 }
 
 # The same with the extension that compares vectors, in TEST_PGVECTOR_URL.

@@ -38,11 +38,12 @@ SCRAPES = 8
 
 MAY_BE_EMPTY = {
     "dermaga_rate_fetches_total": "no rates are fetched: there is no rates_url",
+    "dermaga_standby_used": "there is no standby: SQLite has none",
 }
 """Metrics that this server has no samples of, or only samples of nothing, and why."""
 
 METRIC = re.compile(r"\b(?:dermaga|process)_[a-z_]+\b")
-SETTING = re.compile(r"\b(?:DERMAGA_[A-Z_]+|DATABASE_URL|REDIS_URL)\b")
+SETTING = re.compile(r"\b(?:DERMAGA_[A-Z_]+|DATABASE_URL|DATABASE_READ_URL|REDIS_URL)\b")
 
 
 def fail(words):
