@@ -114,7 +114,7 @@ each_vector_store! {
 
     /// A file with one wrong line brings nothing in, and the line is named.
     async fn bad_files_are_refused(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         for (kind, text, words) in [
             ("prompts", "name,title,category,template\na,A,c,x\nB,B,c,x\n", "line 3: name \"B\""),

@@ -129,7 +129,7 @@ async fn the_index_finds_what_memory_finds() {
         return;
     }
     let mut random = Random::new();
-    let (url, _folder) = Backend::Pgvector.empty_url().await;
+    let (url, _guard) = Backend::Pgvector.empty_url().await;
     let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
     database.migrate().await.unwrap();
     assert_eq!(database.comparison(), Comparison::Database);
@@ -207,7 +207,7 @@ impl Memory {
 #[tokio::test]
 async fn memory_finds_the_nearest() {
     let mut random = Random::new();
-    let (url, _folder) = Backend::Sqlite.empty_url().await;
+    let (url, _guard) = Backend::Sqlite.empty_url().await;
     let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
     database.migrate().await.unwrap();
     assert_eq!(database.comparison(), Comparison::Memory);
@@ -233,7 +233,7 @@ async fn a_role_that_defines_nothing_can_start() {
     if !Backend::Pgvector.is_there() {
         return;
     }
-    let (url, _folder) = Backend::Pgvector.empty_url().await;
+    let (url, _guard) = Backend::Pgvector.empty_url().await;
     let owner = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
     owner.migrate().await.unwrap();
     let role = format!("{}_server", url.rsplit('/').next().unwrap());
@@ -253,7 +253,7 @@ async fn vectors_from_before_the_extension_are_compared() {
     if !Backend::Pgvector.is_there() {
         return;
     }
-    let (url, _folder) = Backend::Pgvector.empty_url().await;
+    let (url, _guard) = Backend::Pgvector.empty_url().await;
     let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
     database.migrate().await.unwrap();
     fill(&database, &mut Random::new()).await;

@@ -176,7 +176,7 @@ fn a_database_that_cannot_be_written_is_named() {
 each_database! {
     /// Bringing the tables up to date twice is bringing them up to date.
     async fn migrating_twice_changes_nothing(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let all = format!("{} migrations ran; the tables are up to date\n", Migrator::migrations().len());
         assert_eq!(cli.succeed(&["migrate"]), all);
@@ -185,7 +185,7 @@ each_database! {
 
     /// The same seed makes the same payments, once.
     async fn demo_payments_are_made_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url);
         let first = cli.succeed(&["demo", "--payments", "50", "--seed", "7"]);
         assert!(first.starts_with("50 payments added, 0 were there; "), "{first}");
@@ -211,7 +211,7 @@ async fn a_seed_makes_the_same_on_both_databases() {
     }
     let mut rows = Vec::new();
     for backend in [Backend::Sqlite, Backend::Postgres] {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         prepared(&url).succeed(&["demo", "--payments", "50", "--seed", "7"]);
         rows.push(everything(&url).await);
     }

@@ -14,7 +14,7 @@ auth_issuer = \"https://issuer.test\"\nauth_audience = \"dermaga\"\n";
 each_database! {
     /// An operator opens an account, makes a token and is let in; nothing that is printed holds the secret.
     async fn an_account_and_a_token_let_somebody_in(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         cli.write("dermaga.toml", CONFIGURATION);
         cli.succeed(&["import", "rates", "--source", "ecb", SAMPLE]);
@@ -50,7 +50,7 @@ each_database! {
 
     /// A name is taken once, and what makes no sense is refused before anything is made.
     async fn an_account_is_opened_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         cli.succeed(&["account", "create", "kopi"]);
         let again = cli.run(&["account", "create", "kopi", "--base-currency", "EUR"]);

@@ -16,7 +16,7 @@ fn file(name: &str) -> String {
 each_database! {
     /// Each command takes its file as it is, over a database with nothing in it, and changes nothing the second time.
     async fn every_kind_of_file_is_imported_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         cli.write("bank.csv", "date,bank,currency,unit,buy,sell\n2026-10-30,Bank A,JPY,100,11000.5,11100\n2026-10-30,Bank A,USD,1,,16500\n");
         let packed = format!("{}/../api/data/worldbank-pink-sheet-monthly.zip", env!("CARGO_MANIFEST_DIR"));
@@ -38,7 +38,7 @@ each_database! {
 
     /// A file with one wrong line brings nothing in, and the line is named.
     async fn a_wrong_line_stops_the_whole_file(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let rules = std::fs::read_to_string(file("export-duty-rules.csv")).unwrap();
         let overlapping = rules.replacen("COCOA-OLD-2,Cocoa beans,18010010;18010090,AD_VALOREM,2000,", "COCOA-OLD-2,Cocoa beans,18010010;18010090,AD_VALOREM,1900,", 1);

@@ -79,7 +79,7 @@ fn assert_failed(ended: &Ended, code: &str, words: &[&str], what: &str) {
 each_database! {
     /// Importing a file again changes nothing, and says so; a newer file changes what it changes.
     async fn rates_are_imported_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let import = |file: &str| cli.succeed(&["import", "rates", "--source", "ecb", file]);
         let sample = format!("{DATA}/samples/ecb-sample.csv");
@@ -101,7 +101,7 @@ each_database! {
 
     /// A damaged file changes nothing, whatever is wrong with it, and each line that is wrong is named.
     async fn bad_files_of_rates_change_nothing(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         // A first file, so that there is something to be damaged.
         cli.write("good.csv", rates_with(2, |line| line.replace("1.1172", "1.1171")));
@@ -182,7 +182,7 @@ each_database! {
 
     /// Codes are imported like rates: once, all of them, with the sections above them.
     async fn commodities_are_imported_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let sample = format!("{DATA}/samples/hs-sample.csv");
         let expected =
@@ -201,7 +201,7 @@ each_database! {
 
     /// A tree with a hole in it is no tree: an orphan refuses the whole file.
     async fn bad_files_of_commodities_change_nothing(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let sample = String::from_utf8(data("samples/hs-sample.csv")).unwrap();
         let lines: Vec<&str> = sample.lines().collect();

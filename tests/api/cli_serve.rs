@@ -78,7 +78,7 @@ fn other_addresses_than_loopback_are_refused() {
 each_database! {
     /// A start is ready when it says so, says that it is local, and makes as many payments as it is told to.
     async fn a_server_starts_and_is_well(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url);
         let (running, port) = cli.serve(&["--demo-payments", "20"]);
         let health = format!("http://127.0.0.1:{port}/health/ready");
@@ -100,7 +100,7 @@ each_database! {
 
     /// Who asked before the server was told to stop is answered.
     async fn a_request_in_flight_is_answered_before_the_stop(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url);
         for signal in ["TERM", "INT"] {
             let (mut running, port) = cli.serve(&["--demo-payments", "5"]);
@@ -126,7 +126,7 @@ each_database! {
 
     /// A client that never ends its request cannot keep the server from stopping, nor can one that is idle.
     async fn a_stop_waits_for_nobody_for_ever(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url);
         let (running, port) = cli.serve(&["--demo-payments", "5", "--shutdown-timeout", "1"]);
         let mut slow = connect(port);
@@ -148,7 +148,7 @@ each_database! {
 
     /// Whoever collected the log is gone: the server goes on without it, and can still be stopped.
     async fn a_closed_log_keeps_nobody_from_stopping(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url);
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--workers", "1", "--demo-payments", "5"];
         let mut running = cli.start_reading(&arguments, |line| !line.contains("\"server.port\":"));
@@ -160,7 +160,7 @@ each_database! {
 
     /// A first start that is killed, twice, is completed by the next: nothing is half there, and nothing twice.
     async fn a_killed_first_start_is_completed_by_the_next(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--demo-payments", "1200"];
         let mut first = cli.start(&arguments);

@@ -226,7 +226,7 @@ fn prepared(url: &str, payments: u64) -> Cli {
 each_database! {
     /// What is sound passes, in all accounts or in one of them.
     async fn sound_payments_pass(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url, 400);
         let generator = Generator::new(SEED, ACCOUNT_ID);
         let events: usize = (0..400).map(|n| generator.payment(n).events.len()).sum();
@@ -242,7 +242,7 @@ each_database! {
 
     /// Each corruption is found and named, on the payment to which it was done and on no other.
     async fn what_was_changed_is_found_and_named(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = prepared(&url, PAYMENTS);
         let generator = Generator::new(SEED, ACCOUNT_ID);
         let all: Vec<_> = (0..PAYMENTS).map(|n| generator.payment(n)).collect();
@@ -301,7 +301,7 @@ each_database! {
 
     /// What is looked at is not changed, and what is not there is not made.
     async fn verifying_only_reads(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         // No file, or a database without tables.
         let ended = cli.run(&["verify"]);
@@ -334,7 +334,7 @@ async fn a_shared_reference_is_told() {
     if !Backend::postgres_is_there() {
         return;
     }
-    let (url, _folder) = Backend::Postgres.empty_url().await;
+    let (url, _guard) = Backend::Postgres.empty_url().await;
     let cli = prepared(&url, 20);
     let sql = [
         "ALTER TABLE receipt DROP CONSTRAINT receipt_external_reference_key",

@@ -197,7 +197,7 @@ each_database! {
 
     /// The public file has 6,939 codes, or 143 where only the sample is there; a second import changes nothing.
     async fn the_public_file_is_imported_once(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let database = Database::open(&DatabaseSettings::new(url)).await.unwrap();
         database.migrate().await.unwrap();
         let (file, codes, sections) = public_file();

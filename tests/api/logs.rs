@@ -112,7 +112,7 @@ fn stages(entry: &Value) -> Vec<&str> {
 each_database! {
     /// Every line that a server writes, from its first start to its end, is one object with the names of ECS.
     async fn a_log_is_lines_of_json(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let arguments = ["--demo-payments", "5", "--profile-sample", "1", "--slow-operation", "0"];
         let server = Server::start(&cli, &arguments).await;
@@ -128,7 +128,7 @@ each_database! {
 
     /// While something goes wrong, an operator looks at one part of the server more closely, and needs no restart.
     async fn the_level_of_a_module_is_changed_while_the_server_runs(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let server = Server::start(&cli, &["--demo-payments", "5", "--log", "info"]).await;
         let query = json!({"query": "{ payments(first: 5) { nodes { reference } } }"});
@@ -162,7 +162,7 @@ each_database! {
 
     /// An operator finds what was slow and why, and nothing of what a caller said or owns.
     async fn a_slow_operation_is_logged_without_its_values(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let cli = Cli::over(&url);
         let sign_in = format!("auth_secret = \"{SECRET}\"\nauth_issuer = \"https://issuer.test\"\n");
         cli.write("dermaga.toml", sign_in + "auth_audience = \"dermaga\"\n");
@@ -209,7 +209,7 @@ each_database! {
 
     /// In production some operations are profiled though nobody asked; their callers see nothing of it.
     async fn a_sample_of_profiles_is_logged(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let arguments = ["--demo-payments", "5", "--profile-sample", "1", "--slow-operation", "0"];
         let cli = Cli::over(&url);
         let server = Server::start(&cli, &arguments).await;

@@ -17,7 +17,7 @@ async fn alone(url: &str) -> DatabaseConnection {
 each_database! {
     /// A release that is taken back leaves nothing behind, and can be put out again.
     async fn up_down_and_up_again_is_up(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         // Makes the file, with the settings of the server.
         let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
         assert_eq!(database.migrate().await.unwrap(), Migrator::migrations().len());
@@ -49,7 +49,7 @@ each_database! {
 
     /// A migration undone alone undoes no more than itself: what an operator does when the last one went wrong.
     async fn each_migration_undoes_itself(backend: Backend) {
-        let (url, _folder) = backend.empty_url().await;
+        let (url, _guard) = backend.empty_url().await;
         let database = Database::open(&DatabaseSettings::new(&url)).await.unwrap();
         let connection = alone(&url).await;
         for step in 1..=Migrator::migrations().len() {
@@ -302,7 +302,7 @@ fn servers_that_start_together_all_start() {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (url, _folder) = runtime.block_on(Backend::Postgres.empty_url());
+    let (url, _guard) = runtime.block_on(Backend::Postgres.empty_url());
     let clis: Vec<_> = (0..3).map(|_| Cli::over(&url)).collect();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--demo-payments", "20", "--demo-ticker", "0"];
     let mut servers: Vec<_> = clis.iter().map(|cli| cli.start(&arguments)).collect();

@@ -2,17 +2,18 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Once, mpsc};
 
 use dermaga_api::clock::Clock;
 use dermaga_api::progress::Progress;
 use dermaga_api::store::{Database, DatabaseSettings};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbErr};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::app::NOW;
+use crate::say;
 
 /// One of the databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,18 +26,70 @@ pub enum Backend {
     Pgvector,
 }
 
-/// A fresh database; gone when dropped, but for those on PostgreSQL, whose whole server is thrown away.
+/// A fresh database; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct FreshDatabase {
     pub(crate) url: String,
-    _folder: Option<TempDir>,
+    _guard: Option<DatabaseGuard>,
 }
 
 impl FreshDatabase {
     /// The database of another server, which outlives this one.
     pub(crate) fn of_another(url: String) -> Self {
-        Self { url, _folder: None }
+        Self { url, _guard: None }
     }
+}
+
+/// Takes a database away when it is dropped, also by a test that panics: a file at once, one on a server soon after.
+#[derive(Debug)]
+pub enum DatabaseGuard {
+    /// The folder of a SQLite file.
+    Folder(TempDir),
+    /// A database on a PostgreSQL server, which would keep ten megabytes and more for each test until the end.
+    OnServer {
+        /// The URL of the server's own database.
+        server: String,
+        /// The name of the one to be dropped.
+        name: String,
+    },
+}
+
+impl Drop for DatabaseGuard {
+    fn drop(&mut self) {
+        if let Self::OnServer { server, name } = self {
+            drop_later(std::mem::take(server), std::mem::take(name));
+        }
+    }
+}
+
+/// Has a database dropped on a thread that does nothing else, one after the other: a test ends within a runtime that
+/// must not be blocked, and nobody waits for it.
+///
+/// What is still queued when the process ends stays on the server, which `tests/run` throws away as a whole.
+fn drop_later(server: String, name: String) {
+    static QUEUE: LazyLock<mpsc::Sender<(String, String)>> = LazyLock::new(|| {
+        let (sender, queue) = mpsc::channel::<(String, String)>();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            for (server, name) in queue {
+                if let Err(error) = runtime.block_on(drop_database(&server, &name)) {
+                    say(&format!("the database {name} is left behind: {error}"));
+                }
+            }
+        });
+        sender
+    });
+    if let Err(mpsc::SendError((_, name))) = QUEUE.send((server, name)) {
+        // No panic: the test may be panicking already.
+        say(&format!("the database {name} is left behind: nobody drops any more"));
+    }
+}
+
+async fn drop_database(server: &str, name: &str) -> Result<(), DbErr> {
+    let connection = sea_orm::Database::connect(server).await?;
+    // By force: the pools of the test are gone, and their connections may not be yet.
+    connection.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await?;
+    connection.close().await
 }
 
 impl Backend {
@@ -73,14 +126,15 @@ impl Backend {
         std::env::var(variable).ok().filter(|url| !url.is_empty())
     }
 
-    /// An empty database, without tables.
-    pub async fn empty_url(self) -> (String, Option<TempDir>) {
+    /// The URL of an empty database, without tables, which is there until the guard is dropped.
+    pub async fn empty_url(self) -> (String, DatabaseGuard) {
         match self {
             Self::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
-                (format!("sqlite://{}", folder.path().join("test.db").display()), Some(folder))
+                let url = format!("sqlite://{}", folder.path().join("test.db").display());
+                (url, DatabaseGuard::Folder(folder))
             }
-            Self::Postgres | Self::Pgvector => (self.create_database(None).await, None),
+            Self::Postgres | Self::Pgvector => self.create_database(None).await,
         }
     }
 
@@ -92,24 +146,27 @@ impl Backend {
                 let folder = tempfile::tempdir().unwrap();
                 let file = folder.path().join("test.db");
                 std::fs::copy(template, &file).unwrap();
-                FreshDatabase { url: format!("sqlite://{}", file.display()), _folder: Some(folder) }
+                let guard = DatabaseGuard::Folder(folder);
+                FreshDatabase { url: format!("sqlite://{}", file.display()), _guard: Some(guard) }
             }
             Self::Postgres | Self::Pgvector => {
-                static TEMPLATES: [OnceCell<String>; 2] = [const { OnceCell::const_new() }; 2];
+                static TEMPLATES: [OnceCell<(DatabaseGuard, String)>; 2] = [const { OnceCell::const_new() }; 2];
                 let template = TEMPLATES[usize::from(self == Self::Pgvector)].get_or_init(|| self.postgres_template());
-                FreshDatabase { url: self.create_database(Some(template.await)).await, _folder: None }
+                let (_, template) = template.await;
+                let (url, guard) = self.create_database(Some(template)).await;
+                FreshDatabase { url, _guard: Some(guard) }
             }
         }
     }
 
-    async fn postgres_template(self) -> String {
-        let url = self.create_database(None).await;
+    async fn postgres_template(self) -> (DatabaseGuard, String) {
+        let (url, guard) = self.create_database(None).await;
         fill(&url).await;
-        url.rsplit('/').next().unwrap().to_owned()
+        (guard, url.rsplit('/').next().unwrap().to_owned())
     }
 
-    /// A new database on the PostgreSQL server, and its URL.
-    async fn create_database(self, template: Option<&str>) -> String {
+    /// The URL of a new database on the PostgreSQL server.
+    async fn create_database(self, template: Option<&str>) -> (String, DatabaseGuard) {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let server = self.server_url().expect("the caller has asked whether it is there");
         let name = format!("dermaga_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -118,7 +175,7 @@ impl Backend {
         connection.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();
         connection.close().await.unwrap();
         let (base, _) = server.rsplit_once('/').unwrap();
-        format!("{base}/{name}")
+        (format!("{base}/{name}"), DatabaseGuard::OnServer { server, name })
     }
 }
 

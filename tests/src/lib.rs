@@ -27,7 +27,7 @@ pub use answer::Answer;
 pub use app::{NOW, TestApp, TestAppBuilder};
 pub use changes::{Changed, MUTATIONS, change_body, money, new_key, new_payment, new_receipt, rupiah, with};
 pub use cli::{Cli, Ended, Running, binary, read_answer};
-pub use databases::{Backend, data_folder};
+pub use databases::{Backend, DatabaseGuard, data_folder};
 pub use redis::RedisServer;
 pub use replication::Replication;
 pub use rows::{PaymentBuilder, insert_payments};
