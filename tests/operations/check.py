@@ -20,7 +20,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -28,6 +27,10 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/lib"))
+
+from checking import fail, free_ports, wait_for
+
 PROMETHEUS = ROOT / "deploy/prometheus"
 RUNBOOK = ROOT / "docs/operations.md"
 URL = os.environ["DERMAGA_URL"]
@@ -44,10 +47,6 @@ MAY_BE_EMPTY = {
 
 METRIC = re.compile(r"\b(?:dermaga|process)_[a-z_]+\b")
 SETTING = re.compile(r"\b(?:DERMAGA_[A-Z_]+|DATABASE_URL|DATABASE_READ_URL|REDIS_URL)\b")
-
-
-def fail(words):
-    raise SystemExit(f"operations: {words}")
 
 
 def run(*command, stdin=None):
@@ -198,16 +197,10 @@ def some_of_everything():
 # Prometheus.
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
 def prometheus():
     """A Prometheus with the rules of deploy/, which scrapes the server every second; its URL."""
-    port = free_port()
+    (port,) = free_ports(1)
     folder = WORK / "prometheus"
     folder.mkdir()
     settings = {
@@ -246,15 +239,6 @@ def ready(url, process):
         return "Ready" in get(f"{url}/-/ready")
     except OSError:
         return False
-
-
-def wait_for(what, condition, seconds):
-    end = time.monotonic() + seconds
-    while not (value := condition()):
-        if time.monotonic() > end:
-            fail(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.1)
-    return value
 
 
 def ask(url, path, **parameters):

@@ -7,13 +7,11 @@ acknowledged is there afterwards, once.
     DERMAGA=… DATABASE_URL=postgres://… REDIS_URL=redis://… python3 tests/operations/replicas.py FOLDER
 """
 
-import contextlib
 import http.client
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +21,10 @@ import uuid
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/lib"))
+
+from checking import fail, free_ports, wait_for
+
 DERMAGA = os.environ["DERMAGA"]
 WORK = Path(sys.argv[1])
 
@@ -31,26 +33,6 @@ CREATE = """mutation ($input: CreatePaymentInput!) {
   createPayment(input: $input) { payment { reference } userErrors { code message } }
 }"""
 READ = "{ payments(first: 10) { nodes { reference status installments { nodes { dueDate } } lines { description } } } }"
-
-
-def fail(words):
-    raise SystemExit(f"replicas: {words}")
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def wait_for(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            fail(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.05)
 
 
 def get(url):

@@ -27,6 +27,9 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+
+from checking import fail, free_ports, wait_for
 from receiver import Receiver
 
 DERMAGA, ROTEL, PSQL = os.environ["DERMAGA"], os.environ["ROTEL"], os.environ["PSQL"]
@@ -54,29 +57,9 @@ MOST_SPANS = 20
 """Of a page of 50 payments with their installments and lines."""
 
 
-def fail(words):
-    raise SystemExit(f"traces: {words}")
-
-
 def check(truth, words, *shown):
     if not truth:
         fail("\n".join([words, *map(str, shown)]))
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def wait_for(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            fail(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.05)
 
 
 class Caller:
@@ -153,7 +136,6 @@ class Server:
                 if line.startswith(b"data: "):
                     return json.loads(line[6:])
         fail("a subscription ended without an event")
-
 
     def over_websocket(self, query, variables, traceparent):
         """The data of one answer by graphql-transport-ws, with a traceparent in the handshake."""

@@ -12,6 +12,8 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 
+from checking import fail
+
 LOGGED = re.compile(r"^(?:\x1b\[[\d;]*m)*\d{4}-\d\d-\d\dT")
 SCOPE = "InstrumentationScope"
 VALUE = re.compile(r"^(?P<type>Str|Int|Bool|Double)\((?P<value>.*)\)$", re.DOTALL)
@@ -157,13 +159,13 @@ class Receiver:
         # The second is there so that the first has been printed to its end.
         spans = [span, {**span, "name": "end of mark"}]
         if self.send({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}) != 200:
-            raise SystemExit("traces: the receiver takes no spans")
+            fail("the receiver takes no spans")
         with self.news:
             printed = lambda: any(span.name == "end of mark" and span.trace == mark for span in self.printed.spans)
             if not self.news.wait_for(printed, seconds):
-                raise SystemExit(f"traces: the receiver printed nothing for {seconds} s")
+                fail(f"the receiver printed nothing for {seconds} s")
             if self.printed.strange:
-                raise SystemExit(f"traces: the receiver printed what is not understood: {self.printed.strange[:5]}")
+                fail(f"the receiver printed what is not understood: {self.printed.strange[:5]}")
             return [span for span in self.printed.spans if span.service]
 
     def output(self):
