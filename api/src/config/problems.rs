@@ -5,7 +5,10 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::BadValues;
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct BadValues(Vec<String>);
 
 /// The bad values that were found so far.
 #[derive(Default)]
