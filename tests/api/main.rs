@@ -77,6 +77,8 @@ mod staleness;
 mod streams;
 mod tenancy;
 mod tenancy_changes;
+mod tenancy_recipes;
+mod tenancy_schema;
 mod trusted_documents;
 mod verified;
 mod waive_installment;

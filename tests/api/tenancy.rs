@@ -2,8 +2,8 @@
 //! it is answered otherwise than what names nothing.
 //!
 //! The schema says where a client can name something: every argument that is, or holds, an `ID` or a text. Each such
-//! place, a door, needs a recipe here that says how to knock; without one the test fails. So a field that is added
-//! cannot be forgotten.
+//! place, a door, needs a recipe that says how to knock; without one the test fails. So a field that is added cannot be
+//! forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,9 +15,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::payment_details::insert;
-use crate::tenancy_changes::{ERRORS, change_recipe};
-
-const TYPE: &str = "name kind ofType { name kind ofType { name kind ofType { name kind } } }";
+use crate::tenancy_recipes::{List, Recipe, fill, recipe};
+use crate::tenancy_schema::{Schema, items};
 
 /// The seed of the other account's payments; it stands in their references, `INV/2025/9/000001`.
 const OTHER_SEED: u64 = 9;
@@ -27,98 +26,6 @@ const OTHERS_TRANSFER: &str = "their transfer";
 
 /// A key that the other account has used, for each mutation.
 const OTHERS_KEY: &str = "their idempotency key";
-
-/// What can be named by a text of its own kind: nothing of an account.
-const HARMLESS_SCALARS: [&str; 9] =
-    ["BigInt", "Boolean", "CurrencyCode", "Date", "DateTime", "Decimal", "Float", "HsCode", "Int"];
-
-/// How to knock at a door.
-#[derive(Clone, Copy)]
-pub(crate) enum Recipe {
-    /// It takes ids. `ARGS` stands for the argument.
-    Id(&'static str),
-    /// It takes references.
-    Reference(&'static str),
-    /// It takes external references of receipts.
-    ExternalReference(&'static str),
-    /// It takes idempotency keys.
-    Key(&'static str),
-    /// It takes a cursor of this list. `PARENT` stands for the id of what the list is below.
-    Cursor(List, &'static str),
-    /// Whatever it is given, it is only about what belongs to nobody, or about how something is written.
-    Public,
-}
-
-/// Lists that give out cursors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum List {
-    Payments,
-    Installments,
-    Receipts,
-    Allocations,
-    Refunds,
-    Events,
-}
-
-/// What is sent in the place of `PAYMENT`.
-const PAYMENT: &str = "id reference amount { amount } status receipts { nodes { id } } installments { nodes { id } }
-    lines { id description } plan { revision }";
-
-/// What is sent in the place of `PAGE`. No cursors: in them is a fingerprint of the filter, and so of what was sent.
-const PAGE: &str = "totalCount nodes { id reference } pageInfo { hasNextPage hasPreviousPage }
-    aggregates { count byStatus { status count } byCurrency { amount { amount currency } } }";
-
-/// The recipe for an argument of a field. In `path` a `[]` stands behind what is a list.
-fn recipe(field: &str, path: &str) -> Option<Recipe> {
-    let last = path.rsplit('.').next().unwrap_or_default();
-    let payments = "{ payments(ARGS) { PAGE } }";
-    let aging = "{ paymentAging(ARGS) { currency total { amount } } }";
-    Some(match field {
-        "Query.node" => Recipe::Id("{ node(ARGS) { __typename id } }"),
-        "Query.nodes" => Recipe::Id("{ nodes(ARGS) { __typename id } }"),
-        "Query.payment" if path == "id" => Recipe::Id("{ payment(ARGS) { PAYMENT } }"),
-        "Query.payment" if path == "reference" => Recipe::Reference("{ payment(ARGS) { PAYMENT } }"),
-        "Query.payments" if path.ends_with("id.eq") || path.ends_with("id.in[]") => Recipe::Id(payments),
-        "Query.payments" if path.contains("reference.") => Recipe::Reference(payments),
-        "Query.paymentAging" if path.ends_with("id.eq") || path.ends_with("id.in[]") => Recipe::Id(aging),
-        "Query.paymentAging" if path.contains("reference.") => Recipe::Reference(aging),
-        "Query.payments" if path == "after" || path == "before" => Recipe::Cursor(List::Payments, payments),
-        "Payment.installments" if path == "after" => Recipe::Cursor(
-            List::Installments,
-            "{ node(id: \"PARENT\") { ... on Payment { installments(ARGS) { nodes { id } totalCount } } } }",
-        ),
-        "Payment.receipts" if path == "after" => Recipe::Cursor(
-            List::Receipts,
-            "{ node(id: \"PARENT\") { ... on Payment { receipts(ARGS) { nodes { id } } } } }",
-        ),
-        "Installment.allocations" if path == "after" => Recipe::Cursor(
-            List::Allocations,
-            "{ node(id: \"PARENT\") { ... on Installment { allocations(ARGS) { nodes { receipt { id } } } } } }",
-        ),
-        "Payment.refunds" if path == "after" => Recipe::Cursor(
-            List::Refunds,
-            "{ node(id: \"PARENT\") { ... on Payment { refunds(ARGS) { nodes { id } } } } }",
-        ),
-        "Payment.events" if path == "after" => Recipe::Cursor(
-            List::Events,
-            "{ node(id: \"PARENT\") { ... on Payment { events(ARGS) { nodes { hash } chainValid } } } }",
-        ),
-        "Subscription.paymentEvents" if path == "paymentId" => {
-            Recipe::Id("subscription { paymentEvents(ARGS, afterSequence: \"0\") { hash } }")
-        }
-        // Questions and answers rest on what belongs to nobody.
-        "Mutation.askAssistant"
-        | "Subscription.answerStream"
-        | "Query.searchPrompts"
-        | "Query.searchRegulations"
-        | "Regulation.chunks" => Recipe::Public,
-        _ if field.starts_with("Mutation.") => return change_recipe(field, path.strip_prefix("input.")?),
-        "Commodity.children" | "Query.commodities" if matches!(last, "after" | "search") => Recipe::Public,
-        "Commodity.description" | "Currency.name" | "Money.formatted" if last == "locale" => Recipe::Public,
-        "Commodity.prices" | "Query.regulation" | "Query.exportDutyQuote" => Recipe::Public,
-        _ => return None,
-    })
-}
 
 each_database! {
     /// What another account has, and what nobody has, are answered alike, at every door of the schema.
@@ -412,28 +319,6 @@ impl Knock {
     }
 }
 
-/// The document with the text at its place: `where.id.in[]` becomes `where: {id: {in: ["…"]}}`.
-fn fill(document: &str, path: &str, value: &str) -> String {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let mut literal = json!(value).to_string();
-    for name in rest.into_iter().flat_map(|rest| rest.rsplit('.')) {
-        literal = format!("{{{}: {}}}", name.trim_end_matches("[]"), listed(name, &literal));
-    }
-    let argument = format!("{}: {}", first.trim_end_matches("[]"), listed(first, &literal));
-    document
-        .replace("PAYMENT", PAYMENT)
-        .replace("PAGE", PAGE)
-        .replace("ERRORS", ERRORS)
-        .replace("ARGS", &argument)
-        .replace("VALUE", &json!(value).to_string())
-        .replace("NONE", &"0".repeat(32))
-        .replace("KEYED", "idempotencyKey: \"a key for dry runs\"")
-}
-
-fn listed(name: &str, literal: &str) -> String {
-    if name.ends_with("[]") { format!("[{literal}]") } else { literal.to_owned() }
-}
-
 /// An id of the same kind that nobody has.
 fn unknown(id: &str) -> String {
     let (kind, _) = id.split_once('_').unwrap_or(("", ""));
@@ -469,138 +354,4 @@ async fn first_of_stream(session: &Session<'_>, document: &str) -> String {
 /// The answer without what was sent, which an error may repeat.
 fn answer_only(document: &str, answer: &str) -> String {
     document.split('"').skip(1).step_by(2).fold(answer.to_owned(), |answer, sent| answer.replace(sent, "…"))
-}
-
-/// The schema, as it describes itself.
-struct Schema {
-    types: BTreeMap<String, Value>,
-}
-
-impl Schema {
-    async fn of(app: &TestApp) -> Self {
-        let argument = format!("name defaultValue type {{ {TYPE} }}");
-        let query = format!(
-            "{{ __schema {{ types {{
-                name kind
-                fields(includeDeprecated: true) {{ name type {{ {TYPE} }} args {{ {argument} }} }}
-                inputFields {{ {argument} }}
-            }} }} }}"
-        );
-        let answer = app.session("demo", "CLERK").graphql(&query).await;
-        let types = items(answer.at("/__schema/types")).iter();
-        let types = types.map(|kind| (name(kind).to_owned(), kind.clone())).filter(|(name, _)| !name.starts_with("__"));
-        Self { types: types.collect() }
-    }
-
-    /// Every type with an id must be one whose ids are tried.
-    fn check_ids(&self) {
-        let with_id = self.types.iter().filter(|(_, kind)| {
-            items(&kind["fields"]).iter().any(|field| innermost(&field["type"]) == "ID" && kind["kind"] == "OBJECT")
-        });
-        let with_id: Vec<_> = with_id.map(|(name, _)| name.as_str()).collect();
-        // What the assistant says and searches belongs to nobody.
-        let public =
-            ["Answer", "AnswerCited", "AnswerCompleted", "AnswerDelta", "AnswerStarted", "Prompt", "RegulationChunk"];
-        let with_id: Vec<_> = with_id.into_iter().filter(|name| !public.contains(name)).collect();
-        let known =
-            ["Commodity", "DutyMeasure", "Installment", "Payment", "PaymentLine", "Receipt", "Refund", "Regulation"];
-        assert_eq!(with_id, known, "teach `Belongings` where to find an id of each of these");
-    }
-
-    /// Every argument, or part of one, with which a client can name something: the field, and the way to the text.
-    fn doors(&self) -> Vec<(String, String)> {
-        let mut doors = Vec::new();
-        for (kind, definition) in &self.types {
-            for field in items(&definition["fields"]) {
-                let mut paths = Vec::new();
-                for argument in items(&field["args"]) {
-                    self.leaves(argument, "", &mut Vec::new(), &mut paths);
-                }
-                doors.extend(paths.into_iter().map(|path| (format!("{kind}.{}", name(field)), path)));
-            }
-        }
-        doors
-    }
-
-    /// Adds the ways to all texts in an input. One that holds itself is entered twice.
-    fn leaves<'a>(&'a self, input: &'a Value, before: &str, on_the_way: &mut Vec<&'a str>, paths: &mut Vec<String>) {
-        let path = format!("{before}{}{}", name(input), if is_list(&input["type"]) { "[]" } else { "" });
-        let kind = innermost(&input["type"]);
-        let definition = &self.types[kind];
-        match definition["kind"].as_str() {
-            Some("ENUM") => {}
-            Some("SCALAR") if HARMLESS_SCALARS.contains(&kind) => {}
-            Some("INPUT_OBJECT") => {
-                if on_the_way.iter().filter(|above| **above == kind).count() < 2 {
-                    on_the_way.push(kind);
-                    for member in items(&definition["inputFields"]) {
-                        self.leaves(member, &format!("{path}."), on_the_way, paths);
-                    }
-                    on_the_way.pop();
-                }
-            }
-            _ => paths.push(path),
-        }
-    }
-
-    /// For each field of the root that needs no argument, a document with all that can be reached from it.
-    fn everything(&self) -> Vec<String> {
-        let fields = items(&self.types["Query"]["fields"]).iter().filter(|field| needs_nothing(field));
-        let documents = fields.map(|field| format!("{{ {} }}", self.select(field, &mut vec!["Query"])));
-        let documents: Vec<_> = documents.collect();
-        assert!(
-            documents.iter().any(|document| document
-                .contains("allocations { __typename edges { __typename cursor node { __typename receipt")),
-            "{documents:#?}"
-        );
-        documents
-    }
-
-    /// A field with all that is below it; no type twice on a way, and no field that needs an argument.
-    fn select<'a>(&'a self, field: &'a Value, on_the_way: &mut Vec<&'a str>) -> String {
-        let kind = innermost(&field["type"]);
-        let definition = &self.types[kind];
-        match definition["kind"].as_str() {
-            Some("OBJECT") => {
-                let again = on_the_way.contains(&kind);
-                on_the_way.push(kind);
-                let members = items(&definition["fields"]).iter().filter(|member| needs_nothing(member));
-                let members = members.filter(|member| !again || self.is_leaf(member));
-                let members: Vec<_> = members.map(|member| self.select(member, on_the_way)).collect();
-                on_the_way.pop();
-                format!("{} {{ __typename {} }}", name(field), members.join(" "))
-            }
-            Some("INTERFACE" | "UNION") => format!("{} {{ __typename }}", name(field)),
-            _ => name(field).to_owned(),
-        }
-    }
-
-    fn is_leaf(&self, field: &Value) -> bool {
-        matches!(self.types[innermost(&field["type"])]["kind"].as_str(), Some("SCALAR" | "ENUM"))
-    }
-}
-
-fn needs_nothing(field: &Value) -> bool {
-    let needed = |argument: &Value| argument["type"]["kind"] == "NON_NULL" && argument["defaultValue"].is_null();
-    let arguments = items(&field["args"]);
-    // The root's takes one of two.
-    let one_of_two = name(field) == "payment" && arguments.len() > 1;
-    !one_of_two && !arguments.iter().any(needed)
-}
-
-fn items(value: &Value) -> &[Value] {
-    value.as_array().map(Vec::as_slice).unwrap_or_default()
-}
-
-fn name(of: &Value) -> &str {
-    of["name"].as_str().unwrap()
-}
-
-/// The name of a type without its lists and exclamation marks.
-fn innermost(of: &Value) -> &str {
-    of["name"].as_str().unwrap_or_else(|| innermost(&of["ofType"]))
-}
-
-fn is_list(of: &Value) -> bool {
-    of["kind"] == "LIST" || of["ofType"].is_object() && is_list(&of["ofType"])
 }

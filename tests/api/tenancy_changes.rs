@@ -1,6 +1,6 @@
 //! How the test of tenancy knocks at the doors of mutations.
 
-use crate::tenancy::Recipe;
+use crate::tenancy_recipes::Recipe;
 
 /// The recipe for a part of a mutation's input. `VALUE` stands for what is sent, `KEYED` for a key that nobody has
 /// used, `NONE` for an id that nobody has, `OWN` for an open payment of who asks. Ids are sent in dry runs, so that a
