@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
-use dermaga_api::graphql::input::{NullsOrder, PaymentOrder, PaymentOrderField, PaymentSort, SortDirection};
+use dermaga_api::graphql::input::order::{NullsOrder, PaymentOrder, PaymentOrderField, PaymentSort, SortDirection};
 use dermaga_api::store::installments::InstallmentFilter;
 use dermaga_api::store::page::{PageRequest, SortKey};
 use dermaga_api::store::rates::{Pair, Side};

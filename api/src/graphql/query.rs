@@ -4,8 +4,9 @@ use async_graphql::{Context, ID, Object};
 
 use super::context::ContextExt;
 use super::id::GlobalId;
+use super::input::filter::PaymentWhere;
+use super::input::order::{PaymentOrder, PaymentSort};
 use super::input::plan::PlanInput;
-use super::input::{PaymentOrder, PaymentSort, PaymentWhere};
 use super::pagination::PageArguments;
 use super::scalars::{CurrencyCode, Date, HsCode};
 use super::types::aging::AgingReport;

@@ -16,6 +16,7 @@ pub mod node;
 pub mod payload;
 pub mod payment;
 pub mod payment_event;
+pub mod payment_line;
 pub mod plan_preview;
 pub mod price_point;
 pub mod prompt;

@@ -1,4 +1,4 @@
-//! Payments and their lines.
+//! Payments.
 
 use std::sync::Arc;
 
@@ -6,24 +6,25 @@ use async_graphql::parser::types::Field;
 use async_graphql::{Context, Enum, ID, Object};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use entity::{payment, payment_line};
+use entity::payment;
 
 use super::aggregates::PaymentAggregates;
-use super::commodity::Commodity;
 use super::installment::{Installment, InstallmentConnection, InstallmentPlan};
 use super::money::{Money, currency_of_row};
 use super::payment_event::PaymentEventConnection;
+use super::payment_line::PaymentLine;
 use super::receipt::ReceiptConnection;
 use super::refund::RefundConnection;
 use crate::domain::currency::Currency;
-use crate::domain::{decimal, ledger};
+use crate::domain::ledger;
 use crate::error::{Error, Result, code};
 use crate::graphql::context::{ContextExt, Role};
 use crate::graphql::id::GlobalId;
-use crate::graphql::input::{InstallmentWhere, PaymentSort};
+use crate::graphql::input::filter::InstallmentWhere;
+use crate::graphql::input::order::PaymentSort;
 use crate::graphql::pagination::{Edge, List, PageArguments, PageInfo};
 use crate::graphql::rows::{Ready, Row, Rows, Writer};
-use crate::graphql::scalars::{Date, DateTime, Decimal};
+use crate::graphql::scalars::{Date, DateTime};
 use crate::loaders::installments::{PaymentInstallmentsKey, PaymentOverdueKey};
 use crate::loaders::payments::{
     PaymentCountKey, PaymentKey, PaymentLinesKey, PaymentPageKey, PaymentPlansKey, PaymentReferenceKey,
@@ -254,7 +255,7 @@ impl Payment {
     /// The goods paid for, by position. Empty when none were given.
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<PaymentLine>> {
         let rows = ctx.load(PaymentLinesKey(self.row.id)).await?;
-        Ok(rows.iter().map(|row| PaymentLine { row: Arc::clone(row), currency: self.currency }).collect())
+        Ok(rows.iter().map(|row| PaymentLine::new(Arc::clone(row), self.currency)).collect())
     }
 
     /// Rises by one with each change; starts at 1.
@@ -373,52 +374,6 @@ impl Payment {
 
     fn money(&self, minor: i64) -> Money {
         Money::of(minor, self.currency)
-    }
-}
-
-/// One line of goods on a payment.
-#[derive(Clone, Debug)]
-pub struct PaymentLine {
-    row: Arc<payment_line::Model>,
-    currency: Currency,
-}
-
-/// One line of goods on a payment.
-#[Object]
-impl PaymentLine {
-    /// Identifies the line in its payment.
-    async fn id(&self) -> ID {
-        ID(self.row.id.0.simple().to_string())
-    }
-
-    /// The goods as customs sees them. Null when no code was given.
-    async fn commodity(&self, ctx: &Context<'_>) -> Option<Result<Commodity>> {
-        Commodity::with_code(ctx, self.row.commodity_code.clone()?).await.transpose()
-    }
-
-    /// The goods in the exporter's words.
-    async fn description(&self) -> &str {
-        &self.row.description
-    }
-
-    /// How many units.
-    async fn quantity(&self) -> Result<Decimal> {
-        decimal::Decimal::parse(&self.row.quantity).map(Decimal).map_err(Error::internal)
-    }
-
-    /// What is counted, such as `kg` or `t`.
-    async fn unit(&self) -> &str {
-        &self.row.unit
-    }
-
-    /// The price of one unit.
-    async fn unit_price(&self) -> Money {
-        Money::of(self.row.unit_price, self.currency)
-    }
-
-    /// The price of the line.
-    async fn total(&self) -> Money {
-        Money::of(self.row.total, self.currency)
     }
 }
 
