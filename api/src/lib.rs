@@ -1,7 +1,7 @@
 //! Dermaga: a GraphQL API server for payments, installments, commodities and currency rates.
 //!
-//! A request flows one way: [`http`] → [`pipeline`] → [`graphql`] → [`loaders`] → [`store`] → the `entity` crate.
-//! Nothing calls back. What is pure, with no input or output, is in [`domain`].
+//! A request flows one way: [`http`] → [`pipeline`] → [`graphql`] → [`loaders`] → [`cache`] → [`store`] → the `entity`
+//! crate. Nothing calls back. What is pure, with no input or output, is in [`domain`].
 
 pub mod app;
 pub mod assistant;
