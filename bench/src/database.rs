@@ -64,6 +64,22 @@ impl Database {
         database.execute_unprepared(statement).await.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Bytes that it takes on disk.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn size(&self) -> Result<f64, String> {
+        let database = Connect::connect(&self.url).await.map_err(|error| error.to_string())?;
+        let bytes = if self.server.is_some() {
+            "SELECT pg_database_size(current_database()) AS bytes"
+        } else {
+            "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()"
+        };
+        let bytes = Statement::from_string(database.get_database_backend(), bytes);
+        let row = database.query_one_raw(bytes).await.map_err(|error| error.to_string())?.ok_or("a size is a row")?;
+        row.try_get::<i64>("", "bytes").map(|bytes| bytes as f64).map_err(|error| error.to_string())
+    }
+
     /// A name for reports.
     pub fn name(&self) -> &'static str {
         if self.server.is_some() { "PostgreSQL" } else { "SQLite" }

@@ -16,6 +16,7 @@ pub mod mode;
 pub mod peers;
 pub mod report;
 pub mod saturation;
+pub mod scale;
 pub mod scenario;
 pub mod server;
 pub mod suite;

@@ -70,6 +70,7 @@ mod record_receipt;
 mod refund_receipt;
 mod reschedule_payment;
 mod reverse_receipt;
+mod scale;
 mod schema;
 mod shared_store;
 mod sign_in;

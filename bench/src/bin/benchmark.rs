@@ -4,6 +4,7 @@
 //!
 //!     cargo run --release --bin benchmark -- compare naive batched cached
 //!     cargo run --release --bin benchmark -- peers --database-url postgres://…
+//!     cargo run --release --bin benchmark -- scale --payments 10000 --to 5000000
 
 #![allow(
     clippy::print_stdout,
@@ -23,6 +24,7 @@ use dermaga_bench::measure::{LOADS, Load, Measurement, median};
 use dermaga_bench::mode::{self, Mode};
 use dermaga_bench::peers;
 use dermaga_bench::report::{self, Run};
+use dermaga_bench::scale;
 use dermaga_bench::scenario::{self, Scenario};
 use dermaga_bench::server::{binary, build};
 use dermaga_bench::suite::{Suite, now};
@@ -87,6 +89,8 @@ enum Action {
     /// Measure the server beside others that answer the same from the same PostgreSQL: Mercurius, PostGraphile, Apollo
     /// Server, and the limits of what is possible
     Peers(Peers),
+    /// Measure what the same pages of payments cost out of few payments and out of many
+    Scale(Scale),
     /// Answer a page of payments without GraphQL, over DATABASE_URL; `peers` starts this
     #[command(hide = true)]
     Limit {
@@ -120,6 +124,34 @@ struct Peers {
     /// Write a page with plots to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Scale {
+    /// A PostgreSQL database beside which two for the benchmark may be made; SQLite without
+    #[arg(long, value_name = "URL")]
+    database_url: Option<String>,
+    /// Payments in the small database
+    #[arg(long, default_value_t = 10_000)]
+    payments: u64,
+    /// Payments in the large database: those of the small one, and copies of them
+    #[arg(long, value_name = "PAYMENTS", default_value_t = 5_000_000)]
+    to: u64,
+    /// How often everything is measured; medians are reported
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// Clients that ask at once
+    #[arg(long, default_value_t = 1)]
+    connections: usize,
+    /// Percent by which a page may cost more in the large database; beyond it the exit status is 1
+    #[arg(long, default_value_t = 20.0)]
+    threshold: f64,
+    /// Write everything to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -223,6 +255,15 @@ async fn run(action: Action) -> Result<ExitCode, String> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        Action::Scale(what) => {
+            let report = few_and_many(&what).await?;
+            print_scale(&report);
+            if let Some(file) = &what.json {
+                write(file, &json(&report)?)?;
+            }
+            let too_much = report.verdicts.iter().any(|verdict| verdict.too_much);
+            Ok(if too_much { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
         Action::Limit { limit, database_url } => {
             let limit = match limit.as_str() {
                 "statements" => Limit::Statements,
@@ -276,6 +317,50 @@ async fn measure_peers(what: &Peers, database: &Database) -> Result<Vec<Run>, St
         Run { name: contender.name.to_owned(), at, setting: setting.clone(), measurements }
     });
     Ok(runs.collect())
+}
+
+/// Makes a small and a large database, measures both, and leaves neither behind.
+async fn few_and_many(what: &Scale) -> Result<scale::Report, String> {
+    let sane = what.seconds > 0.0 && what.seconds < 3_600.0 && what.rounds > 0 && what.connections > 0;
+    if !sane || what.payments < 1_000 || what.to <= what.payments {
+        return Err(
+            "seconds, rounds and connections must be positive, with at least 1000 payments and more to grow to"
+                .to_owned(),
+        );
+    }
+    build()?;
+    let scale = scale::Scale {
+        payments: what.payments,
+        to: what.to,
+        rounds: what.rounds,
+        seconds: what.seconds,
+        connections: what.connections,
+    };
+    let [small, large] = match &what.database_url {
+        Some(url) => [Database::postgres(url).await?, Database::postgres(url).await?],
+        None => [Database::sqlite(), Database::sqlite()],
+    };
+    let report = scale.measure(&small, &large, what.threshold / 100.0).await;
+    small.remove().await;
+    large.remove().await;
+    report
+}
+
+fn print_scale(report: &scale::Report) {
+    for size in &report.sizes {
+        println!(
+            "{} payments: {:.0} MiB, made in {:.0} s; first answer after {:.0} ms, {:.1} MB resident then",
+            size.payments, size.mebibytes, size.made_in_s, size.first_answer_ms, size.resident_mb
+        );
+    }
+    println!("The copies have installments, and no receipts, plans, lines or events: a page reads none of those.");
+    println!("\n{}", report::beside(&report.runs));
+    println!("CPU of server and database for a page of the large one, to the small one:");
+    for verdict in &report.verdicts {
+        let ratio = verdict.ratio.map_or_else(|| "too little to be seen".to_owned(), |ratio| format!("{ratio:.2} ×"));
+        let too_much = if verdict.too_much { ": too much" } else { "" };
+        println!("{}: {ratio}{too_much}", verdict.page);
+    }
 }
 
 fn generate(database_url: &str, payments: u64, seed: u64) -> Result<ExitCode, String> {
