@@ -304,6 +304,9 @@ impl fmt::Display for Decimal {
     /// ignored, because cutting digits off here would change the number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.mantissa.unsigned_abs();
+        if let (Ok(magnitude), true) = (u64::try_from(magnitude), self.scale <= SHORT_SCALE) {
+            return short(magnitude, self.scale, |text| f.pad_integral(!self.is_negative(), "", text));
+        }
         let width = usize::from(self.scale);
         let mut text = Text::new();
         match power_of_ten(self.scale) {
@@ -316,6 +319,27 @@ impl fmt::Display for Decimal {
         }
         f.pad_integral(!self.is_negative(), "", text.as_str())
     }
+}
+
+/// The most digits after the point of a number that is written without 128-bit division.
+const SHORT_SCALE: u8 = 18;
+
+/// Writes a number of an ordinary size, such as an amount of money: answers are full of them.
+fn short<T>(mut magnitude: u64, scale: u8, to: impl FnOnce(&str) -> T) -> T {
+    // Twenty digits and a point.
+    let mut bytes = [b'0'; 21];
+    let (mut start, mut places) = (bytes.len(), 0);
+    while magnitude > 0 || places <= scale {
+        if places == scale && scale > 0 {
+            start -= 1;
+            bytes[start] = b'.';
+        }
+        start -= 1;
+        bytes[start] = b'0' + u8::try_from(magnitude % 10).unwrap_or_default();
+        magnitude /= 10;
+        places += 1;
+    }
+    to(str::from_utf8(&bytes[start..]).unwrap_or_default())
 }
 
 /// A string on the stack with room for every unsigned decimal: `0.` and 255 digits.

@@ -41,18 +41,24 @@ pub enum GlobalId {
 impl fmt::Display for GlobalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Payment(id) => write!(f, "{}_{}", PaymentId::PREFIX, id.0.simple()),
-            Self::Installment(id) => write!(f, "{}_{}", InstallmentId::PREFIX, id.0.simple()),
-            Self::Receipt(id) => write!(f, "{}_{}", ReceiptId::PREFIX, id.0.simple()),
-            Self::Refund(id) => write!(f, "{}_{}", RefundId::PREFIX, id.0.simple()),
+            Self::Payment(id) => prefixed(f, PaymentId::PREFIX, id.0),
+            Self::Installment(id) => prefixed(f, InstallmentId::PREFIX, id.0),
+            Self::Receipt(id) => prefixed(f, ReceiptId::PREFIX, id.0),
+            Self::Refund(id) => prefixed(f, RefundId::PREFIX, id.0),
             Self::Commodity(code) => write!(f, "com_{code}"),
             Self::DutyMeasure(code) => write!(f, "mea_{code}"),
             Self::Regulation(number) => write!(f, "reg_{number}"),
             Self::RegulationChunk(id) => write!(f, "chu_{id}"),
             Self::Prompt(name) => write!(f, "pro_{name}"),
-            Self::Answer(id) => write!(f, "ans_{}", id.simple()),
+            Self::Answer(id) => prefixed(f, "ans", *id),
         }
     }
+}
+
+fn prefixed(f: &mut fmt::Formatter<'_>, prefix: &str, id: Uuid) -> fmt::Result {
+    f.write_str(prefix)?;
+    f.write_str("_")?;
+    f.write_str(id.simple().encode_lower(&mut Uuid::encode_buffer()))
 }
 
 impl GlobalId {

@@ -18,6 +18,13 @@ impl Json {
         Self(Vec::with_capacity(bytes))
     }
 
+    /// A value of the engine, in room that is taken once: an answer may be long.
+    pub fn of(value: &Value) -> Self {
+        let mut json = Self::with_capacity(length(value));
+        json.value(value);
+        json
+    }
+
     /// Writes what is JSON already.
     pub fn raw(&mut self, json: &str) {
         self.0.extend_from_slice(json.as_bytes());
@@ -40,6 +47,19 @@ impl Json {
         self.0.push(b'"');
     }
 
+    /// Writes such a string that is text already.
+    pub fn plain_text(&mut self, text: &str) {
+        self.0.push(b'"');
+        self.0.extend_from_slice(text.as_bytes());
+        self.0.push(b'"');
+    }
+
+    /// Writes the name of a field, and what stands between it and its value.
+    pub fn key(&mut self, name: &str) {
+        self.plain_text(name);
+        self.0.push(b':');
+    }
+
     /// Writes a value of the engine.
     pub fn value(&mut self, value: &Value) {
         match value {
@@ -48,7 +68,7 @@ impl Json {
             Value::String(text) => self.scalar(text),
             Value::Boolean(truth) => self.scalar(truth),
             Value::Binary(json) => self.0.extend_from_slice(json),
-            Value::Enum(name) => self.plain(name),
+            Value::Enum(name) => self.plain_text(name),
             Value::List(values) => {
                 self.0.push(b'[');
                 for (at, value) in values.iter().enumerate() {
@@ -96,6 +116,18 @@ impl Json {
     pub fn into_text(self) -> String {
         // Only whole texts were written.
         String::from_utf8(self.0).unwrap_or_else(|_| "null".to_owned())
+    }
+}
+
+/// About how many bytes a value takes; most of them are JSON already.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Binary(json) => json.len(),
+        Value::String(text) => text.len() + 2,
+        Value::Enum(name) => name.len() + 2,
+        Value::List(values) => values.iter().map(|value| length(value) + 1).sum::<usize>() + 2,
+        Value::Object(fields) => fields.iter().map(|(name, value)| name.len() + length(value) + 4).sum::<usize>() + 2,
+        Value::Null | Value::Number(_) | Value::Boolean(_) => 8,
     }
 }
 

@@ -80,7 +80,7 @@ where
 {
     fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         match field.name.node.as_str() {
-            "cursor" => to.plain(&self.cursor),
+            "cursor" => to.plain_text(&self.cursor),
             "node" => to.object(&self.node.0, field),
             _ => false,
         }

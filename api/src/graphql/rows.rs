@@ -164,6 +164,12 @@ impl<'d> Writer<'d> {
         true
     }
 
+    /// Writes such a string that is text already.
+    pub fn plain_text(&mut self, text: &str) -> bool {
+        self.json.plain_text(text);
+        true
+    }
+
     /// Writes such a string, or null.
     pub fn plain_or_null(&mut self, text: Option<impl Display>) -> bool {
         match text {
@@ -176,7 +182,7 @@ impl<'d> Writer<'d> {
     /// Writes the name of a value of an enum.
     pub fn name<T: EnumType>(&mut self, value: T) -> bool {
         let item = T::items().iter().find(|item| item.value == value);
-        item.is_some_and(|item| self.plain(item.name))
+        item.is_some_and(|item| self.plain_text(item.name))
     }
 
     /// Writes what a field selects of an object, if all of it is ready.
@@ -273,10 +279,9 @@ impl<'w, T: Ready> Object<'_, 'w, T> {
         if to.json.as_bytes().len() > self.start {
             to.json.raw(",");
         }
-        to.json.plain(key);
-        to.json.raw(":");
+        to.json.key(key);
         if node.name.node == "__typename" {
-            return to.plain(self.of.introspection_type_name());
+            return to.plain_text(&self.of.introspection_type_name());
         }
         let place = to.json.as_bytes().len();
         if node.arguments.is_empty() && self.of.ready(node, to) {

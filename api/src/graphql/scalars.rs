@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
-use chrono::{Datelike, DurationRound, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use chrono::{Datelike, DurationRound, NaiveDate, SecondsFormat, TimeDelta, Timelike, Utc};
 
 use crate::domain;
 use crate::error::code;
@@ -108,8 +108,29 @@ impl ScalarType for Date {
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // As chrono shows a day of a year with four digits; its own formats are read anew each time.
-        self.0.fmt(f)
+        match day(self.0) {
+            Some(text) => f.write_str(str::from_utf8(&text).unwrap_or_default()),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
+/// `YYYY-MM-DD`. Answers are full of days, and chrono writes each digit through its formatter. `None` for a year that
+/// has not four digits.
+fn day(day: NaiveDate) -> Option<[u8; 10]> {
+    let year = u32::try_from(day.year()).ok().filter(|year| *year <= 9999)?;
+    let mut text = *b"0000-00-00";
+    digits(&mut text[..4], year);
+    digits(&mut text[5..7], day.month());
+    digits(&mut text[8..], day.day());
+    Some(text)
+}
+
+/// Writes a number with all the digits that there is room for.
+fn digits(to: &mut [u8], mut number: u32) {
+    for digit in to.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 
@@ -148,8 +169,32 @@ impl ScalarType for DateTime {
 
 impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+        match instant(self.0) {
+            Some((text, length)) => f.write_str(str::from_utf8(&text[..length]).unwrap_or_default()),
+            None => f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+        }
     }
+}
+
+/// RFC 3339 in UTC with as many digits of a second as are needed, by threes, and its length. `None` for a year that has
+/// not four digits, and for a leap second.
+fn instant(at: chrono::DateTime<Utc>) -> Option<([u8; 30], usize)> {
+    let date = day(at.date_naive())?;
+    let nanosecond = Some(at.nanosecond()).filter(|nanosecond| *nanosecond < 1_000_000_000)?;
+    let mut text = *b"0000-00-00T00:00:00.000000000Z";
+    text[..10].copy_from_slice(&date);
+    digits(&mut text[11..13], at.hour());
+    digits(&mut text[14..16], at.minute());
+    digits(&mut text[17..19], at.second());
+    digits(&mut text[20..29], nanosecond);
+    let end = match nanosecond {
+        0 => 19,
+        _ if nanosecond % 1_000_000 == 0 => 23,
+        _ if nanosecond % 1_000 == 0 => 26,
+        _ => 29,
+    };
+    text[end] = b'Z';
+    Some((text, end + 1))
 }
 
 impl DateTime {
@@ -299,6 +344,20 @@ mod tests {
         assert_eq!(time("2026-10-30T09:15:00+07:00").as_deref(), Some("2026-10-30T02:15:00+00:00"));
         for text in ["2026-10-30T09:15:00", "2026-10-30", "0000-01-01T00:00:00Z", ""] {
             assert_eq!(time(text), None, "{text}");
+        }
+    }
+
+    /// Days and instants are written here, as the library writes them.
+    #[test]
+    fn days_and_instants_are_written_as_the_library_does() {
+        for second in
+            [-62_167_219_201, -62_167_219_200, -1, 0, 951_782_400, 1_793_265_300, 253_402_300_799, 253_402_300_800]
+        {
+            for nanosecond in [0, 1, 1_000, 123_000, 1_000_000, 120_000_000, 999_999_999, 1_999_999_999] {
+                let Some(at) = chrono::DateTime::from_timestamp(second, nanosecond) else { continue };
+                assert_eq!(DateTime(at).to_string(), at.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+                assert_eq!(Date(at.date_naive()).to_string(), at.date_naive().to_string());
+            }
         }
     }
 

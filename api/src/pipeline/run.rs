@@ -195,11 +195,7 @@ impl Operation {
         let request_error = errors::is_request_error(response);
         let errors = errors::shown_errors(&response.errors, &self.envelope.request_id);
         let serialising = Instant::now();
-        let data = (!request_error).then(|| {
-            let mut data = Json::default();
-            data.value(&response.data);
-            data.into_text()
-        });
+        let data = (!request_error).then(|| Json::of(&response.data).into_text());
         self.serialise = serialising.elapsed();
         let extensions = self.extensions(started);
         let public = self.public && errors.is_empty();

@@ -78,6 +78,21 @@ fn extreme_values_print_without_an_exponent() {
     let smallest = Decimal::new(1, 255).to_string();
     assert_eq!(smallest, format!("0.{}1", "0".repeat(254)));
     assert_eq!(Decimal::new(i128::MIN, 0).to_string(), i128::MIN.to_string());
+    let largest = i128::from(u64::MAX);
+    for (mantissa, scale, printed) in [
+        (largest, 0, "18446744073709551615"),
+        (largest + 1, 0, "18446744073709551616"),
+        (largest, 18, "18.446744073709551615"),
+        (-largest, 18, "-18.446744073709551615"),
+        (largest + 1, 18, "18.446744073709551616"),
+        (largest, 19, "1.8446744073709551615"),
+        (largest, 20, "0.18446744073709551615"),
+        (1, 18, "0.000000000000000001"),
+        (1, 19, "0.0000000000000000001"),
+        (0, 18, "0.000000000000000000"),
+    ] {
+        assert_eq!(Decimal::new(mantissa, scale).to_string(), printed, "{mantissa} to {scale}");
+    }
     assert_eq!(Decimal::new(i128::MIN, 38).to_string(), "-1.70141183460469231731687303715884105728",);
     assert_eq!(Decimal::new(i128::MAX, 39).to_string(), "0.170141183460469231731687303715884105727",);
 }

@@ -69,7 +69,7 @@ impl Ready for Money {
     fn ready(&self, field: &Field, to: &mut Writer<'_>) -> bool {
         match field.name.node.as_str() {
             "amount" => to.plain(self.0.amount()),
-            "currency" => to.plain(self.0.currency.code()),
+            "currency" => to.plain_text(self.0.currency.code()),
             "minorUnits" => to.scalar(self.0.currency.minor_units()),
             "settlementDigits" => to.scalar(self.0.currency.settlement_digits()),
             _ => false,
