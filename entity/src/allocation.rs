@@ -1,10 +1,12 @@
 //! Allocations: which part of a receipt is on which installment.
 
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, AllocationId, InstallmentId, ReceiptId};
+use crate::placed::{Placed, Values};
 
 /// A part of a receipt, put on an installment.
 #[sea_orm::model]
@@ -28,6 +30,20 @@ pub struct Model {
 
 impl AccountScoped for Entity {
     const ACCOUNT: Column = Column::AccountId;
+}
+
+impl Placed for Model {
+    fn placed(row: &QueryResult) -> Result<Self, DbErr> {
+        let row = Values::of(row)?;
+        Ok(Self {
+            id: AllocationId(row.at(Column::Id as usize)?),
+            account_id: AccountId(row.at(Column::AccountId as usize)?),
+            receipt_id: ReceiptId(row.at(Column::ReceiptId as usize)?),
+            installment_id: InstallmentId(row.at(Column::InstallmentId as usize)?),
+            currency: row.at(Column::Currency as usize)?,
+            amount: row.at(Column::Amount as usize)?,
+        })
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

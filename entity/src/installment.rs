@@ -1,10 +1,12 @@
 //! Installments: the parts in which a payment falls due.
 
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, InstallmentId, PaymentId};
+use crate::placed::{Placed, Values};
 
 /// A part of a payment with its own due date. Every amount is in minor units of `currency`.
 #[sea_orm::model]
@@ -74,6 +76,29 @@ pub enum Status {
 
 impl AccountScoped for Entity {
     const ACCOUNT: Column = Column::AccountId;
+}
+
+impl Placed for Model {
+    fn placed(row: &QueryResult) -> Result<Self, DbErr> {
+        let row = Values::of(row)?;
+        Ok(Self {
+            id: InstallmentId(row.at(Column::Id as usize)?),
+            account_id: AccountId(row.at(Column::AccountId as usize)?),
+            payment_id: PaymentId(row.at(Column::PaymentId as usize)?),
+            plan_revision: row.at(Column::PlanRevision as usize)?,
+            sequence: row.at(Column::Sequence as usize)?,
+            kind: row.name(Column::Kind as usize)?,
+            due_date: row.at(Column::DueDate as usize)?,
+            currency: row.at(Column::Currency as usize)?,
+            amount: row.at(Column::Amount as usize)?,
+            planned_amount: row.at(Column::PlannedAmount as usize)?,
+            allocated: row.at(Column::Allocated as usize)?,
+            waived: row.at(Column::Waived as usize)?,
+            outstanding: row.at(Column::Outstanding as usize)?,
+            status: row.name(Column::Status as usize)?,
+            settled_at: row.at(Column::SettledAt as usize)?,
+        })
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

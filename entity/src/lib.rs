@@ -25,6 +25,7 @@ pub mod installment_plan;
 pub mod payment;
 pub mod payment_event;
 pub mod payment_line;
+pub mod placed;
 pub mod price_series;
 pub mod price_series_commodity;
 pub mod prompt;

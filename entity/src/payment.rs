@@ -1,10 +1,12 @@
 //! Payments: what is owed to an account.
 
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::ids::{AccountId, PaymentId};
+use crate::placed::{Placed, Values};
 
 /// An amount owed to the account. Every amount is in minor units of `currency`.
 #[sea_orm::model]
@@ -74,6 +76,35 @@ pub enum Status {
 
 impl AccountScoped for Entity {
     const ACCOUNT: Column = Column::AccountId;
+}
+
+impl Placed for Model {
+    fn placed(row: &QueryResult) -> Result<Self, DbErr> {
+        let row = Values::of(row)?;
+        Ok(Self {
+            id: PaymentId(row.at(Column::Id as usize)?),
+            account_id: AccountId(row.at(Column::AccountId as usize)?),
+            reference: row.at(Column::Reference as usize)?,
+            payer_name: row.at(Column::PayerName as usize)?,
+            description: row.at(Column::Description as usize)?,
+            currency: row.at(Column::Currency as usize)?,
+            amount: row.at(Column::Amount as usize)?,
+            allocated: row.at(Column::Allocated as usize)?,
+            waived: row.at(Column::Waived as usize)?,
+            written_off: row.at(Column::WrittenOff as usize)?,
+            outstanding: row.at(Column::Outstanding as usize)?,
+            received: row.at(Column::Received as usize)?,
+            refunded: row.at(Column::Refunded as usize)?,
+            credit: row.at(Column::Credit as usize)?,
+            status: row.name(Column::Status as usize)?,
+            time_zone: row.at(Column::TimeZone as usize)?,
+            next_due_date: row.at(Column::NextDueDate as usize)?,
+            version: row.at(Column::Version as usize)?,
+            head_hash: row.at(Column::HeadHash as usize)?,
+            created_at: row.at(Column::CreatedAt as usize)?,
+            updated_at: row.at(Column::UpdatedAt as usize)?,
+        })
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

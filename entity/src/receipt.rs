@@ -1,11 +1,13 @@
 //! Receipts: money that arrived.
 
+use sea_orm::QueryResult;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::AccountScoped;
 use crate::currency_rate;
 use crate::ids::{AccountId, PaymentId, ReceiptId};
+use crate::placed::{Placed, Values};
 
 /// Money that arrived for a payment. Every amount is in minor units of `currency`.
 #[sea_orm::model]
@@ -52,6 +54,31 @@ pub struct Model {
 
 impl AccountScoped for Entity {
     const ACCOUNT: Column = Column::AccountId;
+}
+
+impl Placed for Model {
+    fn placed(row: &QueryResult) -> Result<Self, DbErr> {
+        let row = Values::of(row)?;
+        Ok(Self {
+            id: ReceiptId(row.at(Column::Id as usize)?),
+            account_id: AccountId(row.at(Column::AccountId as usize)?),
+            payment_id: PaymentId(row.at(Column::PaymentId as usize)?),
+            currency: row.at(Column::Currency as usize)?,
+            amount: row.at(Column::Amount as usize)?,
+            unallocated: row.at(Column::Unallocated as usize)?,
+            refunded: row.at(Column::Refunded as usize)?,
+            received_at: row.at(Column::ReceivedAt as usize)?,
+            method: row.at(Column::Method as usize)?,
+            external_reference: row.at(Column::ExternalReference as usize)?,
+            fx_quote: row.at(Column::FxQuote as usize)?,
+            fx_rate: row.at(Column::FxRate as usize)?,
+            fx_effective_date: row.at(Column::FxEffectiveDate as usize)?,
+            fx_purpose: row.name_or_null(Column::FxPurpose as usize)?,
+            fx_source: row.at(Column::FxSource as usize)?,
+            reversed_at: row.at(Column::ReversedAt as usize)?,
+            created_at: row.at(Column::CreatedAt as usize)?,
+        })
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -41,7 +41,7 @@ impl Key for SourcesKey {
     const LOADER: &'static str = "assistant_sources";
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for key in keys {
             let model = (key.comparison == Comparison::Memory).then_some(key.model.as_str());
             let chunks = store::regulation_chunks::all(&source.reader, model).await?;
@@ -71,7 +71,7 @@ impl Key for NearestChunksKey {
     const LOADER: &'static str = "nearest_chunks";
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for key in keys {
             let near = vectors::nearest_chunks(&source.reader, &key.model, &key.vector, key.on, key.limit).await?;
             answers.insert(key.clone(), Arc::new(near));
@@ -178,11 +178,11 @@ impl Key for RegulationChunksKey {
         Some(Policy::<Self>::by_key(|_, _| Tag::Sources).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (request, numbers) in by_shape(keys, |key| (key.request.clone(), key.regulation.clone())) {
             let pages = store::regulation_chunks::pages_of_regulations(&source.reader, &numbers, &request).await?;
             for (regulation, page) in pages {
-                answers.insert(Self { regulation, request: request.clone() }, Arc::new(page.map(Arc::new)));
+                answers.insert(Self { regulation, request: request.clone() }, Arc::new(page));
             }
         }
         Ok(answers)
@@ -198,7 +198,7 @@ impl Key for UseKey {
     const LOADER: &'static str = "assistant_use";
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for key in keys {
             let row = store::assistant_uses::on(&source.reader, source.account, key.0).await?;
             answers.insert(*key, row.map(Arc::new));

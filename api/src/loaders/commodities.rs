@@ -61,7 +61,7 @@ impl Key for CommodityPageKey {
         Some(Policy::<Self>::by_key(|_, _| Tag::Commodities).only(|key| key.request.is_first_page()).shared());
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for key in keys {
             let page = store::commodities::page(&source.reader, &key.filter, &key.request).await?;
             answers.insert(key.clone(), Arc::new(page));
@@ -80,7 +80,7 @@ impl Key for CommodityCountKey {
     const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for key in keys {
             answers.insert(key.clone(), store::commodities::count(&source.reader, &key.0).await?);
         }
@@ -104,11 +104,11 @@ impl Key for CommodityChildrenKey {
         Some(Policy::<Self>::by_key(|_, _| Tag::Commodities).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (request, parents) in by_shape(keys, |key| (key.request.clone(), key.parent.clone())) {
             for (parent, page) in store::commodities::pages_of_parents(&source.reader, &parents, &request).await? {
                 let key = Self { parent, request: request.clone() };
-                answers.insert(key, Arc::new(page.map(Arc::new)));
+                answers.insert(key, Arc::new(page));
             }
         }
         Ok(answers)
@@ -146,7 +146,7 @@ impl Key for CommoditySuccessionKey {
     const CACHE: Option<Policy<Self>> = Some(Policy::<Self>::by_key(|_, _| Tag::Commodities));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (direction, codes) in by_shape(keys, |key| (key.direction, key.code.clone())) {
             let mut lists: Vec<Vec<Arc<Model>>> = vec![Vec::new(); codes.len()];
             for (at, row) in store::successions::of_codes(&source.reader, direction, &codes).await? {

@@ -52,14 +52,14 @@ impl Key for PaymentInstallmentsKey {
     );
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         let shapes = by_shape(keys, |key| ((key.filter.clone(), key.request.clone()), key.payment));
         for ((filter, request), payments) in shapes {
             let (db, account) = (&source.reader, source.account);
             let pages = store::installments::pages_of_payments(db, account, &payments, &filter, &request).await?;
             for (payment, page) in pages {
                 let key = Self { payment, filter: filter.clone(), request: request.clone() };
-                answers.insert(key, Arc::new(page.map(Arc::new)));
+                answers.insert(key, Arc::new(page));
             }
         }
         Ok(answers)

@@ -28,12 +28,12 @@ impl Key for PaymentEventsKey {
         Some(Policy::<Self>::by_key(|key, _| Tag::Payment(key.payment)).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (request, payments) in by_shape(keys, |key| (key.request.clone(), key.payment)) {
             let (db, account) = (&source.reader, source.account);
             for (payment, page) in store::payment_events::pages_of_payments(db, account, &payments, &request).await? {
                 let key = Self { payment, request: request.clone() };
-                answers.insert(key, Arc::new(page.map(Arc::new)));
+                answers.insert(key, Arc::new(page));
             }
         }
         Ok(answers)

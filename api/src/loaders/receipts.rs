@@ -48,12 +48,12 @@ impl Key for PaymentReceiptsKey {
     );
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (request, payments) in by_shape(keys, |key| (key.request.clone(), key.payment)) {
             let (db, account) = (&source.reader, source.account);
             for (payment, page) in store::receipts::pages_of_payments(db, account, &payments, &request).await? {
                 let key = Self { payment, request: request.clone() };
-                answers.insert(key, Arc::new(page.map(Arc::new)));
+                answers.insert(key, Arc::new(page));
             }
         }
         Ok(answers)
@@ -108,13 +108,13 @@ impl Key for InstallmentAllocationsKey {
         Some(Policy::<Self>::by_key(|_, account| Tag::Payments(account)).only(|key| key.request.is_first_page()));
 
     async fn load(source: &Source, keys: &[Self]) -> Result<HashMap<Self, Self::Value>> {
-        let mut answers = HashMap::new();
+        let mut answers = HashMap::with_capacity(keys.len());
         for (request, installments) in by_shape(keys, |key| (key.request.clone(), key.installment)) {
             let (db, account) = (&source.reader, source.account);
             let pages = store::allocations::pages_of_installments(db, account, &installments, &request).await?;
             for (installment, page) in pages {
                 let key = Self { installment, request: request.clone() };
-                answers.insert(key, Arc::new(page.map(Arc::new)));
+                answers.insert(key, Arc::new(page));
             }
         }
         Ok(answers)

@@ -1,6 +1,7 @@
 //! Commodities.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use entity::commodity::{Column, Entity, Level, Model};
@@ -24,6 +25,7 @@ const PARENT: ParentColumn<Entity, String> = ParentColumn {
     key: KeyType::Text,
     value: |code| code.as_str().into(),
     of: |row| row.parent_code.clone().unwrap_or_default(),
+    read: children::by_name,
 };
 
 /// The order of a list of commodities: the best match first, then by code.
@@ -227,7 +229,7 @@ pub async fn pages_of_parents(
     db: &Reader,
     parents: &[String],
     request: &PageRequest,
-) -> Result<HashMap<String, Page<Model>>, DbErr> {
+) -> Result<HashMap<String, Page<Arc<Model>>>, DbErr> {
     children::pages(db, Entity::all(), &PARENT, parents, &MATCH_ORDER[1..], request).await
 }
 

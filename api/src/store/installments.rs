@@ -1,11 +1,14 @@
 //! Installments.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use entity::AccountScoped;
 use entity::ids::{AccountId, InstallmentId, PaymentId};
 use entity::installment::{Column, Entity, Model, Status};
+use entity::placed::{self, Placed};
 use sea_orm::sea_query::{Condition, Expr};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter, QuerySelect};
 
@@ -15,8 +18,13 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> =
-    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+    read: Model::placed,
+};
 
 /// The order of installments in a payment: by due date, made distinct.
 pub const DUE_ORDER: [SortKey; 3] = [
@@ -26,7 +34,7 @@ pub const DUE_ORDER: [SortKey; 3] = [
 ];
 
 /// Which installments of a payment are wanted. The default wants all.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstallmentFilter {
     /// The status is one of these.
     pub status: Option<Vec<Status>>,
@@ -40,6 +48,18 @@ pub struct InstallmentFilter {
     pub overdue_as_of: Option<NaiveDate>,
     /// Something is outstanding.
     pub unsettled: bool,
+}
+
+/// A key of a batch is hashed some ten times, and mostly has no filter.
+impl Hash for InstallmentFilter {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let filters = *self != Self::default();
+        filters.hash(state);
+        if filters {
+            let Self { status, due_on, due_from, due_to, overdue_as_of, unsettled } = self;
+            (status, due_on, due_from, due_to, overdue_as_of, unsettled).hash(state);
+        }
+    }
 }
 
 impl InstallmentFilter {
@@ -73,7 +93,7 @@ impl InstallmentFilter {
 /// When the database does not answer.
 pub async fn by_ids(db: &Reader, account: AccountId, ids: &[InstallmentId]) -> Result<Vec<Model>, DbErr> {
     let wanted = keys::any_uuid(db.get_database_backend(), (Entity, Column::Id), ids.iter().map(|id| id.0));
-    Entity::of_account(account).filter(wanted).all(db).await
+    placed::all(Entity::of_account(account).filter(wanted), db).await
 }
 
 /// The same page of each of these payments, in one statement.
@@ -86,7 +106,7 @@ pub async fn pages_of_payments(
     payments: &[PaymentId],
     filter: &InstallmentFilter,
     request: &PageRequest,
-) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
+) -> Result<HashMap<PaymentId, Page<Arc<Model>>>, DbErr> {
     let rows = Entity::of_account(account).filter(filter.condition());
     children::pages(db, rows, &PARENT, payments, &DUE_ORDER, request).await
 }

@@ -40,10 +40,15 @@ impl KeyType {
 /// `column` is one of `values`.
 pub fn any_of(backend: DbBackend, column: impl IntoColumnRef, key: KeyType, values: Vec<Value>) -> Expr {
     if backend == DbBackend::Postgres {
-        Expr::col(column).eq(PgFunc::any(Expr::val(Value::Array(key.array(), Some(Box::new(values))))))
+        Expr::col(column).eq(PgFunc::any(array(key, values)))
     } else {
         Expr::col(column).is_in(values)
     }
+}
+
+/// `values` as one parameter of PostgreSQL.
+pub fn array(key: KeyType, values: Vec<Value>) -> Expr {
+    Expr::val(Value::Array(key.array(), Some(Box::new(values))))
 }
 
 /// `column` is one of these UUIDs.

@@ -1,6 +1,7 @@
 //! Payment events.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use entity::AccountScoped;
 use entity::ids::{AccountId, PaymentId};
@@ -13,8 +14,13 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> =
-    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+    read: children::by_name,
+};
 
 /// The order of events in a payment.
 pub const ORDER: [SortKey; 1] = [SortKey { column: "sequence", descending: false }];
@@ -28,7 +34,7 @@ pub async fn pages_of_payments(
     account: AccountId,
     payments: &[PaymentId],
     request: &PageRequest,
-) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
+) -> Result<HashMap<PaymentId, Page<Arc<Model>>>, DbErr> {
     let rows = Entity::of_account(account);
     children::pages(db, rows, &PARENT, payments, &ORDER, request).await
 }

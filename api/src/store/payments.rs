@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use entity::ids::{AccountId, PaymentId};
 use entity::payment::{Column, Entity, Model, Status};
-use entity::{AccountScoped, installment};
+use entity::{AccountScoped, installment, placed};
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect, QueryTrait};
 
@@ -40,7 +40,7 @@ pub async fn are_at_least(db: &Reader, account: AccountId, count: u64) -> Result
 /// When the database does not answer.
 pub async fn by_ids(db: &Reader, account: AccountId, ids: &[PaymentId]) -> Result<Vec<Model>, DbErr> {
     let wanted = keys::any_uuid(db.get_database_backend(), (Entity, Column::Id), ids.iter().map(|id| id.0));
-    Entity::of_account(account).filter(wanted).all(db).await
+    placed::all(Entity::of_account(account).filter(wanted), db).await
 }
 
 /// Payments with these references, in any order.
@@ -50,7 +50,7 @@ pub async fn by_ids(db: &Reader, account: AccountId, ids: &[PaymentId]) -> Resul
 pub async fn by_references(db: &Reader, account: AccountId, references: &[String]) -> Result<Vec<Model>, DbErr> {
     let references = references.iter().map(String::as_str);
     let wanted = keys::any_text(db.get_database_backend(), (Entity, Column::Reference), references);
-    Entity::of_account(account).filter(wanted).all(db).await
+    placed::all(Entity::of_account(account).filter(wanted), db).await
 }
 
 /// One page of payments. `order` ends with a key that makes every position distinct.
@@ -65,7 +65,7 @@ pub async fn page(
     request: &PageRequest,
 ) -> Result<Page<Model>, DbErr> {
     let query = Entity::of_account(account).filter(filter.condition(db.get_database_backend()));
-    Ok(request.cut(request.apply(query, order).all(db).await?))
+    Ok(request.cut(placed::all(request.apply(query, order), db).await?))
 }
 
 /// How many payments there are.

@@ -1,9 +1,11 @@
 //! Receipts.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use entity::AccountScoped;
 use entity::ids::{AccountId, PaymentId, ReceiptId};
+use entity::placed::{self, Placed};
 use entity::receipt::{Column, Entity, Model};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, QueryFilter, QuerySelect};
 
@@ -13,8 +15,13 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> =
-    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+    read: Model::placed,
+};
 
 /// The order of receipts in a payment: as they arrived, made distinct.
 pub const ARRIVAL_ORDER: [SortKey; 2] =
@@ -26,7 +33,7 @@ pub const ARRIVAL_ORDER: [SortKey; 2] =
 /// When the database does not answer.
 pub async fn by_ids(db: &Reader, account: AccountId, ids: &[ReceiptId]) -> Result<Vec<Model>, DbErr> {
     let wanted = keys::any_uuid(db.get_database_backend(), (Entity, Column::Id), ids.iter().map(|id| id.0));
-    Entity::of_account(account).filter(wanted).all(db).await
+    placed::all(Entity::of_account(account).filter(wanted), db).await
 }
 
 /// The same page of each of these payments, in one statement.
@@ -38,7 +45,7 @@ pub async fn pages_of_payments(
     account: AccountId,
     payments: &[PaymentId],
     request: &PageRequest,
-) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
+) -> Result<HashMap<PaymentId, Page<Arc<Model>>>, DbErr> {
     let rows = Entity::of_account(account);
     children::pages(db, rows, &PARENT, payments, &ARRIVAL_ORDER, request).await
 }

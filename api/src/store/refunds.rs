@@ -1,6 +1,7 @@
 //! Refunds.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use entity::AccountScoped;
 use entity::ids::{AccountId, PaymentId, RefundId};
@@ -13,8 +14,13 @@ use super::page::{Page, PageRequest, SortKey};
 use super::reader::Reader;
 
 /// The payment above.
-const PARENT: ParentColumn<Entity, PaymentId> =
-    ParentColumn { column: Column::PaymentId, key: KeyType::Uuid, value: |id| id.0.into(), of: |row| row.payment_id };
+const PARENT: ParentColumn<Entity, PaymentId> = ParentColumn {
+    column: Column::PaymentId,
+    key: KeyType::Uuid,
+    value: |id| id.0.into(),
+    of: |row| row.payment_id,
+    read: children::by_name,
+};
 
 /// The order of refunds in a payment: as they were made, made distinct.
 pub const CREATION_ORDER: [SortKey; 2] =
@@ -38,7 +44,7 @@ pub async fn pages_of_payments(
     account: AccountId,
     payments: &[PaymentId],
     request: &PageRequest,
-) -> Result<HashMap<PaymentId, Page<Model>>, DbErr> {
+) -> Result<HashMap<PaymentId, Page<Arc<Model>>>, DbErr> {
     let rows = Entity::of_account(account);
     children::pages(db, rows, &PARENT, payments, &CREATION_ORDER, request).await
 }

@@ -1,6 +1,7 @@
 //! The text of regulations in chunks, with their vectors.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use entity::regulation_chunk::{self, Column, Entity};
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, QueryFilter, QuerySelect, Statement};
@@ -16,6 +17,7 @@ const REGULATION: ParentColumn<Entity, String> = ParentColumn {
     key: KeyType::Text,
     value: |number| number.as_str().into(),
     of: |row| row.regulation.clone(),
+    read: children::by_name,
 };
 
 /// The order of the chunks of a regulation: that of its text.
@@ -65,7 +67,7 @@ pub async fn pages_of_regulations(
     db: &Reader,
     numbers: &[String],
     request: &PageRequest,
-) -> Result<HashMap<String, Page<regulation_chunk::Model>>, DbErr> {
+) -> Result<HashMap<String, Page<Arc<regulation_chunk::Model>>>, DbErr> {
     children::pages(db, Entity::all(), &REGULATION, numbers, &ORDER, request).await
 }
 
