@@ -28,7 +28,7 @@ pub(super) struct ParentColumn<E: EntityTrait, P> {
     pub(super) read: fn(&QueryResult) -> Result<E::Model, DbErr>,
 }
 
-/// The same page of the list below each of `parents`. A parent with an empty list is answered too.
+/// The same page of the list below each of `parents`, of which none comes twice. A parent with an empty list is answered too.
 pub(super) async fn pages<E, P>(
     db: &Reader,
     rows: Select<E>,
